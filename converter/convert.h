@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// The converter as a library: Graph + calibration images + options -> .aqm bytes, checked bit for bit against the runtime.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "converter/graph.h"
+#include "runtime/status.h"
+
+namespace aq::converter {
+
+struct Preprocess {  // input = (pixel - mean) / std, per channel of the network's own channel order
+  std::vector<float> mean = {0}, stddev = {1};  // 1 or C entries
+  std::string color = "rgb";                    // rgb, bgr, gray: channel order the network wants
+  int crop = 0;                                 // centre crop, 0 = none
+  bool IsIdentity() const;
+};
+
+// Calibration images as the network's uint8 input codes, channels last, after crop and colour order.
+class ImageSource {
+ public:
+  virtual ~ImageSource() = default;
+  virtual size_t size() const = 0;
+  // [h][w][c] bytes of image i; kCorrupt etc. on failure. Deterministic.
+  virtual Status Load(size_t i, std::vector<uint8_t>* pixels) const = 0;
+};
+
+struct Bits { int weights = 8, activations = 8; };  // each 2, 4 or 8
+Result<Bits> ParseRecipe(const std::string& text);  // "w4a8"
+
+enum class Edges { kQdrop, kBrecq };
+enum class Ranges { kMinMax, kPercentile, kMse };
+
+struct ConvertOptions {
+  Bits bits;
+  std::vector<std::pair<std::string, Bits>> layers;  // regex on node names, later wins; after the edges protocol
+  Edges edges = Edges::kQdrop;
+  Ranges ranges = Ranges::kMse;
+  bool asymmetric_weights = true;
+  bool bias_correction = true;
+  uint64_t seed = 1;
+  int num_threads = 1;
+  size_t calibration_count = 256;                    // images used, at most the source's size
+  size_t check_count = 32;                           // images of the final bit-exactness check
+  Preprocess preprocess;
+  std::map<std::string, std::string> metadata;       // recipe, labels, licence, calibration: stored as given
+};
+
+struct LayerReport {
+  std::string name, op, kernel_bits;  // "w4a4"
+  double sqnr_db = 0;                 // cumulative: quantised network against float, this op's output
+  double weight_sqnr_db = 0;
+  double clipped_percent = 0;         // activations outside the range
+};
+struct ConvertReport {
+  std::vector<LayerReport> layers;
+  size_t checked_tensors = 0, checked_images = 0, differences = 0;
+  double seconds = 0;
+  size_t file_bytes = 0;
+};
+
+using Progress = std::function<void(const char* stage, size_t done, size_t total)>;
+
+// The whole file in memory: the caller writes it atomically (WriteFileAtomically). kQuality when the runtime and the
+// simulation differ. Same inputs, options and seed -> same bytes, whatever num_threads.
+Result<std::vector<uint8_t>> Convert(const Graph& graph, const ImageSource& images, const ConvertOptions& options,
+                                     const Progress& progress, ConvertReport* report);
+
+// Temporary file in the same folder, fsync, rename, fsync folder; sweeps stale temporaries of its own.
+Status WriteFileAtomically(const std::string& path, const std::vector<uint8_t>& bytes);
+
+}  // namespace aq::converter

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// The one convolution driver: gathers row pointers per tile and calls GEMM tiles. Dense layers are 1x1 convolutions of
+// a 1x1 image. Grouped convolutions run group by group. Reads and writes channels-last codes.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/gemm/gemm.h"
+
+namespace aq {
+
+struct ConvGeometry {
+  int in_h = 1, in_w = 1, in_c = 1;
+  int out_h = 1, out_w = 1, out_c = 1;
+  int kernel_h = 1, kernel_w = 1;
+  int stride_h = 1, stride_w = 1;
+  int dilation_h = 1, dilation_w = 1;
+  int pad_top = 0, pad_left = 0;  // bottom and right follow from the output size
+  int groups = 1;
+};
+
+struct Convolution {
+  ConvGeometry geometry;
+  const GemmKernel* kernel = nullptr;
+  const uint8_t* packed = nullptr;              // [groups] PackedBytes each (packed_group_bytes apart)
+  size_t packed_group_bytes = 0;
+  int8_t codebook[16] = {};
+  const int32_t* bias = nullptr;                // [groups][PackedColumns]; includes the kernel's activation flip
+  const int32_t* weight_zero_points = nullptr;  // [groups][PackedColumns] or null
+  const Requantize* requantize = nullptr;       // [outputs], indexed by output channel
+  int outputs = 1;
+  const uint8_t* pad_row = nullptr;             // [in_c + kReadSlack] codes of one padding pixel
+};
+
+// Bytes of scratch one thread needs (row pointers, row sums).
+size_t ConvolveScratchBytes(const Convolution& convolution);
+// Output pixels [m_begin, m_end) of out_h * out_w (any split gives the same bits).
+//   input [in_h][in_w][in_c] + kReadSlack; residual null or [out_h][out_w][out_c]; out[o] [out_h][out_w][out_c]
+void Convolve(const Convolution& convolution, const uint8_t* input, const uint8_t* residual, void* const* out,
+              size_t m_begin, size_t m_end, void* scratch);
+
+}  // namespace aq
