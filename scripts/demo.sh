@@ -1,0 +1,82 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# The whole path on a network we ship: installs what is missing, builds, converts models/fashion_mnist_resnet.onnx at
+# w8a8, w4a4 and w2a2, evaluates float and each of them on the 10,000 Fashion-MNIST test images, times them, prints one
+# table. Conversions are calibrated with training images only. A second run keeps every conversion whose inputs
+# (network, images, converter, options) are unchanged; accuracy and time are measured again each time.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+if (($# > 0)); then
+  echo "Usage: demo.sh   (no options; JOBS=N sets the number of build jobs)" >&2
+  exit 2
+fi
+
+recipes=(w8a8 w4a4 w2a2)
+network=models/fashion_mnist_resnet.onnx
+folder=build/demo
+images=/usr/share/datasets/fashion-mnist
+train=idx:$images/train-images-idx3-ubyte.gz,$images/train-labels-idx1-ubyte.gz
+test=idx:$images/t10k-images-idx3-ubyte.gz,$images/t10k-labels-idx1-ubyte.gz
+# input = (pixel - mean) / std: what the network was trained with (models/README.md).
+preprocess=(--color gray --mean 72.94 --std 90.02)
+options=(--calib "$train" --calib-count 512 --edges qdrop --seed 1 "${preprocess[@]}")
+threads=$(nproc)
+
+steps=$((3 + ${#recipes[@]})) step=0
+announce() {
+  step=$((step + 1))
+  echo "[$step/$steps] $*"
+}
+
+announce "packages"
+scripts/install_packages.sh
+announce "build"
+scripts/build.sh release aq aq_bench
+aq=build/release/bin/aq
+aq_bench=build/release/bin/aq_bench
+mkdir -p "$folder"
+
+# Everything the .aqm depends on. The converter is deterministic, so equal keys mean equal files.
+conversion_key() {
+  sha256sum "$network" "$aq" "$images"/train-*.gz
+  printf '%s\n' "$1" "${options[@]}"
+}
+
+for recipe in "${recipes[@]}"; do
+  file=$folder/$recipe.aqm
+  key=$(conversion_key "$recipe" | sha256sum)
+  if [[ -f $file && -f $file.key && $(<"$file.key") == "$key" ]]; then
+    announce "convert $recipe: up to date"
+    continue
+  fi
+  announce "convert $recipe"
+  rm -f "$file.key"
+  "$aq" convert "$network" -o "$file" --recipe "$recipe" --threads "$threads" "${options[@]}" </dev/null
+  echo "$key" >"$file.key"
+done
+
+announce "evaluate on 10,000 test images and time on one thread"
+row() { printf '| %-5s | %7s | %20s | %10s | %7s | %-7s |\n' "$@"; }
+size_of() { stat -c %s "$1" | awk '{ printf "%.1f KiB", $1 / 1024 }'; }
+
+float=$("$aq" eval "$network" --data "$test" "${preprocess[@]}" --threads "$threads" -o json </dev/null)
+rows=$(row float "$(jq -r '.top1 * 100 | round / 100' <<<"$float") %" "" "$(size_of "$network")" "" "")
+for recipe in "${recipes[@]}"; do
+  file=$folder/$recipe.aqm
+  result=$("$aq" eval "$file" --data "$test" --against "$network" --threads "$threads" -o json </dev/null)
+  timing=$("$aq_bench" "$file" --num-threads 1 -o json </dev/null)
+  # What the files' rounding tables hold: `nearest` if every border is 127 (numerics.h), else `learned`.
+  border=$("$aq" inspect "$file" -o json </dev/null |
+    jq -r 'if [.tensors[] | (.border // [])[] | select(. != 127)] == [] then "nearest" else "learned" end')
+  rows+=$'\n'$(row "$recipe" "$(jq -r '.top1 * 100 | round / 100' <<<"$result") %" \
+    "$(jq -r '.agreement * 100 | round / 100' <<<"$result") %" "$(size_of "$file")" \
+    "$(jq -r '.mean_ms * 1000 | round / 1000' <<<"$timing")" "$border")
+done
+
+echo
+row model top-1 "agreement with float" size ms border
+echo "|-------|--------:|---------------------:|-----------:|--------:|---------|"
+echo "$rows"
+echo
+echo "Fashion-MNIST, $(jq -r .images <<<"$float") test images; ms: one image, one thread, mean; files in $folder"

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+# Cross build for 64-bit ARM Linux with Debian's g++-aarch64-linux-gnu; tests run in qemu (preset `aarch64`).
+#
+# The compiler's own /usr/aarch64-linux-gnu holds only libc and libstdc++. Everything else (cpuinfo, pthreadpool,
+# FlatBuffers headers, GoogleTest) comes from AQ_SYSROOT, a CMake or environment variable: a folder into which arm64
+# packages were unpacked with `dpkg -x PACKAGE.deb AQ_SYSROOT`:
+#   libcpuinfo0 libcpuinfo-dev libpthreadpool0 libpthreadpool-dev libflatbuffers-dev libgtest-dev libgmock-dev
+# Host packages are never searched: an x86 library or its headers would be picked up silently.
+set(CMAKE_SYSTEM_NAME Linux)
+set(CMAKE_SYSTEM_PROCESSOR aarch64)
+
+set(CMAKE_C_COMPILER aarch64-linux-gnu-gcc)
+set(CMAKE_CXX_COMPILER aarch64-linux-gnu-g++)
+set(CMAKE_LIBRARY_ARCHITECTURE aarch64-linux-gnu)
+
+if(NOT DEFINED AQ_SYSROOT AND DEFINED ENV{AQ_SYSROOT})
+  set(AQ_SYSROOT "$ENV{AQ_SYSROOT}" CACHE PATH "Folder with unpacked arm64 packages")
+endif()
+set(CMAKE_TRY_COMPILE_PLATFORM_VARIABLES AQ_SYSROOT)  # this file is read again for every compiler check
+
+# -cpu max: every instruction set qemu can do. -L: where the program's loader and libc are.
+set(CMAKE_CROSSCOMPILING_EMULATOR qemu-aarch64-static -cpu max -L /usr/aarch64-linux-gnu)
+set(CMAKE_FIND_ROOT_PATH /usr/aarch64-linux-gnu)
+
+if(AQ_SYSROOT)
+  list(PREPEND CMAKE_FIND_ROOT_PATH ${AQ_SYSROOT})
+  set(libraries ${AQ_SYSROOT}/usr/lib/aarch64-linux-gnu)
+  # Shared libraries that our libraries need, when linking and when running.
+  set(CMAKE_EXE_LINKER_FLAGS_INIT "-Wl,-rpath-link,${libraries}")
+  list(APPEND CMAKE_CROSSCOMPILING_EMULATOR -E LD_LIBRARY_PATH=${libraries})
+  # pkg-config knows nothing of CMake's root path.
+  set(ENV{PKG_CONFIG_SYSROOT_DIR} ${AQ_SYSROOT})
+  set(ENV{PKG_CONFIG_LIBDIR} ${libraries}/pkgconfig:${AQ_SYSROOT}/usr/share/pkgconfig)
+endif()
+
+set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)  # flatc and friends run on the host
+set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)
+set(CMAKE_FIND_ROOT_PATH_MODE_INCLUDE ONLY)
+set(CMAKE_FIND_ROOT_PATH_MODE_PACKAGE ONLY)
