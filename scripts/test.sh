@@ -10,7 +10,7 @@ usage() {
   cat <<'TEXT'
 Usage: test.sh [--quick] [--cross]
   --quick   the release build only, no sanitizers
-  --cross   also build for aarch64 and run the tests in qemu (needs AQ_SYSROOT, see toolchains/)
+  --cross   also build for aarch64 and run the tests in qemu (libraries: make_sysroot.sh)
 JOBS=N sets the number of parallel jobs (default: all cores). AQ_DATA names the folder with the development data.
 TEXT
 }
@@ -99,13 +99,9 @@ for preset in "${presets[@]}"; do
 done
 
 if $cross; then
-  if [[ -n "${AQ_SYSROOT:-}" ]]; then
-    scripts/build.sh aarch64
-    run_tests aarch64
-  else
-    echo "  skipped aarch64: AQ_SYSROOT is not set (arm64 libraries, see toolchains/aarch64-linux-gnu.cmake)"
-    skipped=$((skipped + 1))
-  fi
+  [[ -n "${AQ_SYSROOT:-}" ]] || scripts/make_sysroot.sh
+  scripts/build.sh aarch64
+  run_tests aarch64
 fi
 
 echo "$passed passed, $failed failed, $skipped skipped"
