@@ -13,15 +13,15 @@ namespace aq {
 // One output pixel, all channels: acc[c] = bias[c] + sum_tap rows[tap][c] * w[tap][c].  Weights are int8 values
 // (decoded, zero points subtracted; |value| may reach 255 for 8-bit weights with a zero point, hence int16).
 struct DepthwiseTile {
-  const uint8_t* const* rows = nullptr;   // [taps] pixels, readable up to c_padded
+  const uint8_t* const* rows = nullptr;  // [taps] pixels, readable up to c_padded
   size_t taps = 0;
   size_t channels = 0;
-  const int16_t* weights = nullptr;       // [taps][c_padded], c_padded = channels rounded up to kChannelPad
-  const int32_t* bias = nullptr;          // [c_padded]
-  const Requantize* requantize = nullptr; // [outputs]
+  const int16_t* weights = nullptr;        // [taps][c_padded], c_padded = channels rounded up to kChannelPad
+  const int32_t* bias = nullptr;           // [c_padded]
+  const Requantize* requantize = nullptr;  // [outputs]
   int outputs = 1;
-  const uint8_t* residual = nullptr;      // [channels] or null
-  void* const* out = nullptr;             // [outputs]
+  const uint8_t* residual = nullptr;  // [channels] or null
+  void* const* out = nullptr;         // [outputs]
 };
 using DepthwiseFn = void (*)(const DepthwiseTile&);
 

@@ -23,14 +23,14 @@ struct ConvGeometry {
 struct Convolution {
   ConvGeometry geometry;
   const GemmKernel* kernel = nullptr;
-  const uint8_t* packed = nullptr;              // [groups] PackedBytes each (packed_group_bytes apart)
+  const uint8_t* packed = nullptr;  // [groups] PackedBytes each (packed_group_bytes apart)
   size_t packed_group_bytes = 0;
   int8_t codebook[16] = {};
   const int32_t* bias = nullptr;                // [groups][PackedColumns]; includes the kernel's activation flip
   const int32_t* weight_zero_points = nullptr;  // [groups][PackedColumns] or null
   const Requantize* requantize = nullptr;       // [outputs], indexed by output channel
   int outputs = 1;
-  const uint8_t* pad_row = nullptr;             // [in_c + kReadSlack] codes of one padding pixel
+  const uint8_t* pad_row = nullptr;  // [in_c + kReadSlack] codes of one padding pixel
 };
 
 // Bytes of scratch one thread needs (row pointers, row sums).

@@ -11,10 +11,10 @@
 namespace aq {
 
 struct Pooling {
-  ConvGeometry geometry;            // out_c = in_c; dilation 1; padding taps are left out of the window
+  ConvGeometry geometry;  // out_c = in_c; dilation 1; padding taps are left out of the window
   bool is_average = false;
   bool count_include_pad = false;
-  int32_t input_zero_point = 0;     // average: acc = sum(code - zero point) over the taps inside the image
+  int32_t input_zero_point = 0;  // average: acc = sum(code - zero point) over the taps inside the image
   // Average: one entry per window count (index count - 1), or one in all when count_include_pad; each with its
   // per-channel arrays filled with equal values.
   const Requantize* requantize = nullptr;

@@ -19,11 +19,11 @@ struct RequantizeSource {
   int32_t residual_zero_point = 0;       // input 1 of an addition, or the residual
   bool has_residual = false;             // convolution with a second input
   bool is_addition = false;
-  bool want_acc_thresholds = false;      // 2-bit convolution outputs without residual
+  bool want_acc_thresholds = false;  // 2-bit convolution outputs without residual
   // [n] or 1: bound on |accumulator| per channel, the range searched for acc_thresholds.
   std::span<const int32_t> acc_bound;
 
-  Scaling At(size_t channel) const;      // numerics.h form, for references and tests
+  Scaling At(size_t channel) const;  // numerics.h form, for references and tests
 };
 
 // Bytes of the arrays for n channels; `memory` is 64-byte aligned and at least that large.

@@ -16,19 +16,20 @@ inline constexpr int kChannelPad = 64;
 // v = (((acc << left_shift[n]) * multiplier[n]) >> 32 >> right_shift[n]) [+ residual * residual_ratio[n]] + offset[n],
 // at kSumFractionBits when has_residual (then >> kSumExtraBits), else at kFractionBits; clamp; round (numerics.h).
 struct Requantize {
-  const int32_t* multiplier = nullptr;      // [n_padded]
-  const int32_t* left_shift = nullptr;      // [n_padded]
-  const int32_t* right_shift = nullptr;     // [n_padded]
-  const int32_t* offset = nullptr;          // [n_padded], pre-shifted to Q.12 and less zero_point * ratio with a residual
-  const int32_t* ratio = nullptr;           // [n_padded] additions: input 0; offset then also holds its zero point
+  const int32_t* multiplier = nullptr;   // [n_padded]
+  const int32_t* left_shift = nullptr;   // [n_padded]
+  const int32_t* right_shift = nullptr;  // [n_padded]
+  const int32_t* offset = nullptr;       // [n_padded], pre-shifted to Q.12 and less zero_point * ratio with a residual
+  const int32_t* ratio = nullptr;        // [n_padded] additions: input 0; offset then also holds its zero point
   const int32_t* residual_ratio = nullptr;  // [n_padded]
-  const int32_t* acc_thresholds = nullptr;  // [3][n_padded] 2-bit outputs without residual: code = count(acc >= t), no multiply
-  const int32_t* v_thresholds = nullptr;    // [3][n_padded] per-channel thresholds on v (2-bit, residual or addition)
+  const int32_t* acc_thresholds =
+      nullptr;  // [3][n_padded] 2-bit outputs without residual: code = count(acc > t), no multiply
+  const int32_t* v_thresholds = nullptr;  // [3][n_padded] per-channel thresholds on v (2-bit, residual or addition)
   size_t n_padded = 0;
   alignas(16) uint8_t border[kBorderEntries] = {};
   int32_t border_shift = 0;
-  int32_t max_level = 255;                  // 3, 15, 255
-  bool is_wide = false;                     // bits = 32: the output is int32 v, no clamp, no rounding
+  int32_t max_level = 255;  // 3, 15, 255
+  bool is_wide = false;     // bits = 32: the output is int32 v, no clamp, no rounding
 };
 
 // Where one result goes: up to two outputs, each under its own quantisation.

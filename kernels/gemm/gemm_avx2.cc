@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
+// The rows of gemm_avx2.inc as functions.
+#include "kernels/gemm/gemm_tile.h"
+#include "kernels/isa/avx2.h"
+
+namespace aq {
+#include "kernels/gemm/gemm_avx2.inc"
+}  // namespace aq

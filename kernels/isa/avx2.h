@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+// AVX2 registers behind the vocabulary of scalar.h. Avx2Base is everything but the dot product; Avx2Wide multiplies in
+// 16 bits and is exact for all operands; Avx2Narrow uses maddubs, exact while two products fit int16 (max_pair).
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstdint>
+#include <cstring>
+
+#include "kernels/isa/unroll.h"
+#include "kernels/requantize/requantize.h"
+
+namespace aq {
+namespace {
+
+AQ_INLINE __m256i Load256(const void* p) { return _mm256_loadu_si256(static_cast<const __m256i*>(p)); }
+AQ_INLINE __m128i Load128(const void* p) { return _mm_loadu_si128(static_cast<const __m128i*>(p)); }
+AQ_INLINE void Store256(void* p, __m256i v) { _mm256_storeu_si256(static_cast<__m256i*>(p), v); }
+
+struct Avx2Base {
+  // ---- Matrix multiply ----
+  static constexpr int kAccRows = 1, kAccCols = 8, kKr = 4, kBytes = 32;
+  static constexpr int kActivationFlip = 0;
+  using Acc = __m256i;
+  using Bytes = __m256i;
+  using Codebook = __m256i;
+
+  static AQ_INLINE Acc LoadBias(const int32_t* p) { return Load256(p); }
+  static AQ_INLINE Codebook LoadCodebook(const int8_t* p) { return _mm256_broadcastsi128_si256(Load128(p)); }
+  static AQ_INLINE Bytes LoadBytes(const uint8_t* p) { return Load256(p); }
+  // One byte shuffle decodes any 16-entry codebook.
+  template <int kBits, int kPlane>
+  static AQ_INLINE __m256i UnpackBytes(__m256i b, Codebook codebook) {
+    if constexpr (kBits == 8) {
+      return b;
+    } else {
+      const __m256i mask = _mm256_set1_epi8((1 << kBits) - 1);
+      return _mm256_shuffle_epi8(codebook, _mm256_and_si256(_mm256_srli_epi16(b, kBits * kPlane), mask));
+    }
+  }
+  static AQ_INLINE __m256i Broadcast4(const uint8_t* p) {
+    int32_t v;
+    std::memcpy(&v, p, 4);
+    return _mm256_set1_epi32(v);
+  }
+  static AQ_INLINE void StoreAcc(Acc acc, int32_t* out, size_t /*stride*/) { Store256(out, acc); }
+
+  // ---- Sixteen columns at a time ----
+  struct I32x16 {
+    __m256i low, high;  // columns 0-7, 8-15
+  };
+  using Codes = __m128i;
+
+  static AQ_INLINE I32x16 Load(const int32_t* p) { return {Load256(p), Load256(p + 8)}; }
+  static AQ_INLINE void Store(int32_t* p, I32x16 a) {
+    Store256(p, a.low);
+    Store256(p + 8, a.high);
+  }
+  static AQ_INLINE I32x16 Set(int32_t value) { return {_mm256_set1_epi32(value), _mm256_set1_epi32(value)}; }
+  static AQ_INLINE Codes LoadCodes(const uint8_t* p) { return Load128(p); }
+  static AQ_INLINE void StoreCodes(uint8_t* p, Codes a) { _mm_storeu_si128(reinterpret_cast<__m128i*>(p), a); }
+  static AQ_INLINE I32x16 Widen(Codes a) {
+    return {_mm256_cvtepu8_epi32(a), _mm256_cvtepu8_epi32(_mm_srli_si128(a, 8))};
+  }
+  static AQ_INLINE I32x16 Add(I32x16 a, I32x16 b) {
+    return {_mm256_add_epi32(a.low, b.low), _mm256_add_epi32(a.high, b.high)};
+  }
+  static AQ_INLINE I32x16 Multiply(I32x16 a, I32x16 b) {
+    return {_mm256_mullo_epi32(a.low, b.low), _mm256_mullo_epi32(a.high, b.high)};
+  }
+  static AQ_INLINE I32x16 ShiftLeft(I32x16 a, I32x16 by) {
+    return {_mm256_sllv_epi32(a.low, by.low), _mm256_sllv_epi32(a.high, by.high)};
+  }
+  static AQ_INLINE I32x16 ShiftRight(I32x16 a, I32x16 by) {
+    return {_mm256_srav_epi32(a.low, by.low), _mm256_srav_epi32(a.high, by.high)};
+  }
+  template <int kBy>
+  static AQ_INLINE I32x16 ShiftRight(I32x16 a) {
+    return {_mm256_srai_epi32(a.low, kBy), _mm256_srai_epi32(a.high, kBy)};
+  }
+  // mul_epi32 takes the even columns; odd ones are moved down first, and their high halves are in place afterwards.
+  static AQ_INLINE __m256i MultiplyHigh8(__m256i a, __m256i b) {
+    const __m256i even = _mm256_mul_epi32(a, b);
+    const __m256i odd = _mm256_mul_epi32(_mm256_srli_epi64(a, 32), _mm256_srli_epi64(b, 32));
+    return _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xAA);
+  }
+  static AQ_INLINE I32x16 MultiplyHigh(I32x16 a, I32x16 b) {
+    return {MultiplyHigh8(a.low, b.low), MultiplyHigh8(a.high, b.high)};
+  }
+  static AQ_INLINE I32x16 ClampTo(I32x16 a, int32_t high) {
+    const __m256i zero = _mm256_setzero_si256(), top = _mm256_set1_epi32(high);
+    return {_mm256_min_epi32(_mm256_max_epi32(a.low, zero), top),
+            _mm256_min_epi32(_mm256_max_epi32(a.high, zero), top)};
+  }
+  // Two vectors of 16-bit columns 0-3, 8-11 | 4-7, 12-15 (as packs leaves them) in order.
+  static AQ_INLINE __m256i InOrder(__m256i packed) { return _mm256_permute4x64_epi64(packed, 0xD8); }
+  static AQ_INLINE __m128i NarrowToBytes(__m256i a) {
+    return _mm_packus_epi16(_mm256_castsi256_si128(a), _mm256_extracti128_si256(a, 1));
+  }
+  static AQ_INLINE __m256i CountAbove8(__m256i a, __m256i t0, __m256i t1, __m256i t2) {
+    const __m256i minus = _mm256_add_epi32(_mm256_add_epi32(_mm256_cmpgt_epi32(a, t0), _mm256_cmpgt_epi32(a, t1)),
+                                           _mm256_cmpgt_epi32(a, t2));
+    return _mm256_sub_epi32(_mm256_setzero_si256(), minus);
+  }
+  static AQ_INLINE Codes CountAbove(I32x16 a, I32x16 t0, I32x16 t1, I32x16 t2) {
+    return NarrowToBytes(InOrder(_mm256_packs_epi32(CountAbove8(a.low, t0.low, t1.low, t2.low),
+                                                    CountAbove8(a.high, t0.high, t1.high, t2.high))));
+  }
+  static AQ_INLINE Codes Maximum(Codes a, Codes b) { return _mm_max_epu8(a, b); }
+
+  // ---- The border rule ----
+  struct Rounding {
+    __m128i border, border_shift;
+    __m256i top;
+  };
+  static AQ_INLINE Rounding LoadRounding(const Requantize& rq) {
+    return {Load128(rq.border), _mm_cvtsi32_si128(rq.border_shift),
+            _mm256_set1_epi16(static_cast<short>(rq.max_level << kFractionBits))};
+  }
+  static AQ_INLINE Codes Round(I32x16 value, const Rounding& rounding) {
+    // packus clamps to [0, 65535], which min brings down to the top level.
+    const __m256i v = _mm256_min_epu16(InOrder(_mm256_packus_epi32(value.low, value.high)), rounding.top);
+    const __m128i level = NarrowToBytes(_mm256_srli_epi16(v, kFractionBits));
+    const __m128i frac = NarrowToBytes(_mm256_and_si256(v, _mm256_set1_epi16(255)));
+    const __m128i index = _mm_and_si128(_mm_srl_epi16(level, rounding.border_shift), _mm_set1_epi8(15));
+    const __m128i border = _mm_shuffle_epi8(rounding.border, index);
+    const __m128i up = _mm_min_epu8(_mm_subs_epu8(frac, border), _mm_set1_epi8(1));  // frac > border
+    return _mm_add_epi8(level, up);
+  }
+
+  // ---- Depthwise: madd multiplies two taps of a channel and adds them; channels stay in unpack's order until the end
+  // ----
+  struct TapSums {
+    __m256i low, high;  // channels 0-3, 8-11 | 4-7, 12-15
+  };
+  static AQ_INLINE TapSums ZeroTaps() { return {_mm256_setzero_si256(), _mm256_setzero_si256()}; }
+  static AQ_INLINE TapSums DotInt16(TapSums sums, __m256i a0, __m256i a1, __m256i w0, __m256i w1) {
+    return {
+        _mm256_add_epi32(sums.low, _mm256_madd_epi16(_mm256_unpacklo_epi16(a0, a1), _mm256_unpacklo_epi16(w0, w1))),
+        _mm256_add_epi32(sums.high, _mm256_madd_epi16(_mm256_unpackhi_epi16(a0, a1), _mm256_unpackhi_epi16(w0, w1)))};
+  }
+  static AQ_INLINE TapSums DotTap(TapSums sums, const uint8_t* a, const int16_t* w) {
+    const __m256i zero = _mm256_setzero_si256();
+    return DotInt16(sums, _mm256_cvtepu8_epi16(Load128(a)), zero, Load256(w), zero);
+  }
+  static AQ_INLINE TapSums DotTaps(TapSums sums, const uint8_t* a0, const uint8_t* a1, const int16_t* w0,
+                                   const int16_t* w1) {
+    return DotInt16(sums, _mm256_cvtepu8_epi16(Load128(a0)), _mm256_cvtepu8_epi16(Load128(a1)), Load256(w0),
+                    Load256(w1));
+  }
+  static AQ_INLINE I32x16 FinishTaps(TapSums sums) {
+    return {_mm256_permute2x128_si256(sums.low, sums.high, 0x20), _mm256_permute2x128_si256(sums.low, sums.high, 0x31)};
+  }
+
+  // ---- Look-up: sixteen 16-entry shuffles; the byte whose high nibble is not the shuffle's own yields 0 ----
+  static constexpr size_t kLookupStep = 32;
+  static AQ_INLINE void Lookup(const uint8_t* in, const uint8_t* table, uint8_t* out) {
+    const __m256i codes = Load256(in);
+    __m256i found = _mm256_setzero_si256();
+    Unroll<16>([&](auto high) AQ_LAMBDA {
+      const __m256i other = _mm256_xor_si256(codes, _mm256_set1_epi8(static_cast<char>(high << 4)));
+      const __m256i index = _mm256_adds_epu8(other, _mm256_set1_epi8(0x70));  // bit 7 set unless the nibble matches
+      const __m256i row = _mm256_broadcastsi128_si256(Load128(table + high * 16));
+      found = _mm256_or_si256(found, _mm256_shuffle_epi8(row, index));
+    });
+    Store256(out, found);
+  }
+};
+
+struct Avx2Wide : Avx2Base {
+  struct Weights {
+    __m256i even, odd;
+  };
+  struct Act {
+    __m256i even, odd;
+  };
+  template <int kBits, int kPlane>
+  static AQ_INLINE Weights Unpack(Bytes b, Codebook codebook) {
+    const __m256i v = UnpackBytes<kBits, kPlane>(b, codebook);
+    return {_mm256_srai_epi16(_mm256_slli_epi16(v, 8), 8), _mm256_srai_epi16(v, 8)};
+  }
+  static AQ_INLINE Act LoadActivations(const uint8_t* const* row, size_t k) {
+    const __m256i v = Broadcast4(row[0] + k);
+    return {_mm256_and_si256(v, _mm256_set1_epi16(255)), _mm256_srli_epi16(v, 8)};
+  }
+  static AQ_INLINE Acc Dot(Acc acc, Act a, Weights w) {
+    acc = _mm256_add_epi32(acc, _mm256_madd_epi16(a.even, w.even));
+    return _mm256_add_epi32(acc, _mm256_madd_epi16(a.odd, w.odd));
+  }
+};
+
+struct Avx2Narrow : Avx2Base {
+  using Weights = __m256i;
+  using Act = __m256i;
+  template <int kBits, int kPlane>
+  static AQ_INLINE Weights Unpack(Bytes b, Codebook codebook) {
+    return UnpackBytes<kBits, kPlane>(b, codebook);
+  }
+  static AQ_INLINE Act LoadActivations(const uint8_t* const* row, size_t k) { return Broadcast4(row[0] + k); }
+  static AQ_INLINE Acc Dot(Acc acc, Act a, Weights w) {
+    return _mm256_add_epi32(acc, _mm256_madd_epi16(_mm256_maddubs_epi16(a, w), _mm256_set1_epi16(1)));
+  }
+};
+
+}  // namespace
+}  // namespace aq

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// AVX-VNNI: AVX2 with a four-byte dot product that does not saturate, so it is exact for all operands.
+#pragma once
+
+#include "kernels/isa/avx2.h"
+
+namespace aq {
+namespace {
+
+struct AvxVnni : Avx2Base {
+  using Weights = __m256i;
+  using Act = __m256i;
+  template <int kBits, int kPlane>
+  static AQ_INLINE Weights Unpack(Bytes b, Codebook codebook) {
+    return UnpackBytes<kBits, kPlane>(b, codebook);
+  }
+  static AQ_INLINE Act LoadActivations(const uint8_t* const* row, size_t k) { return Broadcast4(row[0] + k); }
+  static AQ_INLINE Acc Dot(Acc acc, Act a, Weights w) { return _mm256_dpbusd_avx_epi32(acc, a, w); }
+};
+
+}  // namespace
+}  // namespace aq

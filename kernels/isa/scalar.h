@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+// The vocabulary of an ISA in plain integers: what each operation means. Every other ISA header has the same members.
+// Register types and operations only; no loops over data. Sums wrap (unsigned): only the total is proven to fit.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+
+#include "kernels/isa/unroll.h"
+#include "kernels/requantize/requantize.h"
+
+namespace aq {
+namespace {
+
+AQ_INLINE int32_t WrapAdd(int32_t a, int32_t b) {
+  return static_cast<int32_t>(static_cast<uint32_t>(a) + static_cast<uint32_t>(b));
+}
+AQ_INLINE int32_t WrapMultiply(int32_t a, int32_t b) {
+  return static_cast<int32_t>(static_cast<uint32_t>(a) * static_cast<uint32_t>(b));
+}
+
+struct Scalar {
+  // ---- Matrix multiply: an accumulator holds kAccRows x kAccCols sums, a step consumes kKr activations ----
+  static constexpr int kAccRows = 1, kAccCols = 1, kKr = 4, kBytes = 4;  // kBytes of packed weights per vector
+  static constexpr int kActivationFlip = 0;                              // added to activations on load
+  using Acc = int32_t;
+  struct Bytes {
+    uint8_t v[4];
+  };
+  struct Weights {
+    int8_t v[4];
+  };
+  struct Act {
+    uint8_t v[4];
+  };
+  using Codebook = const int8_t*;
+
+  static AQ_INLINE Acc LoadBias(const int32_t* p) { return *p; }
+  static AQ_INLINE Codebook LoadCodebook(const int8_t* p) { return p; }
+  static AQ_INLINE Bytes LoadBytes(const uint8_t* p) {
+    Bytes b;
+    std::memcpy(&b, p, 4);
+    return b;
+  }
+  // Plane kPlane of packed bytes: kBits-wide codes through the codebook; 8-bit bytes are values already.
+  template <int kBits, int kPlane>
+  static AQ_INLINE Weights Unpack(Bytes b, Codebook codebook) {
+    Weights w;
+    Unroll<4>([&](auto i) AQ_LAMBDA {
+      if constexpr (kBits == 8) {
+        w.v[i] = static_cast<int8_t>(b.v[i]);
+      } else {
+        w.v[i] = codebook[b.v[i] >> (kBits * kPlane) & ((1 << kBits) - 1)];
+      }
+    });
+    return w;
+  }
+  static AQ_INLINE Act LoadActivations(const uint8_t* const* row, size_t k) {
+    Act a;
+    std::memcpy(&a, row[0] + k, 4);
+    return a;
+  }
+  static AQ_INLINE Acc Dot(Acc acc, Act a, Weights w) {
+    Unroll<4>([&](auto i) AQ_LAMBDA { acc = WrapAdd(acc, int32_t{a.v[i]} * w.v[i]); });
+    return acc;
+  }
+  static AQ_INLINE void StoreAcc(Acc acc, int32_t* out, size_t /*stride*/) { *out = acc; }
+
+  // ---- Sixteen columns at a time ----
+  struct I32x16 {
+    int32_t v[16];
+  };
+  struct Codes {
+    uint8_t v[16];
+  };
+  template <class F>
+  static AQ_INLINE I32x16 Map(F&& f) {
+    I32x16 r;
+    for (int i = 0; i < 16; ++i) r.v[i] = f(i);
+    return r;
+  }
+  static AQ_INLINE I32x16 Load(const int32_t* p) {
+    I32x16 r;
+    std::memcpy(&r, p, sizeof(r));
+    return r;
+  }
+  static AQ_INLINE void Store(int32_t* p, const I32x16& a) { std::memcpy(p, &a, sizeof(a)); }
+  static AQ_INLINE I32x16 Set(int32_t value) {
+    return Map([&](int) AQ_LAMBDA { return value; });
+  }
+  static AQ_INLINE Codes LoadCodes(const uint8_t* p) {
+    Codes r;
+    std::memcpy(&r, p, sizeof(r));
+    return r;
+  }
+  static AQ_INLINE void StoreCodes(uint8_t* p, const Codes& a) { std::memcpy(p, &a, sizeof(a)); }
+  static AQ_INLINE I32x16 Widen(const Codes& a) {
+    return Map([&](int i) AQ_LAMBDA { return int32_t{a.v[i]}; });
+  }
+  static AQ_INLINE I32x16 Add(const I32x16& a, const I32x16& b) {
+    return Map([&](int i) AQ_LAMBDA { return WrapAdd(a.v[i], b.v[i]); });
+  }
+  static AQ_INLINE I32x16 Multiply(const I32x16& a, const I32x16& b) {
+    return Map([&](int i) AQ_LAMBDA { return WrapMultiply(a.v[i], b.v[i]); });
+  }
+  static AQ_INLINE I32x16 ShiftLeft(const I32x16& a, const I32x16& by) {
+    return Map([&](int i) AQ_LAMBDA { return static_cast<int32_t>(static_cast<uint32_t>(a.v[i]) << by.v[i]); });
+  }
+  static AQ_INLINE I32x16 ShiftRight(const I32x16& a, const I32x16& by) {
+    return Map([&](int i) AQ_LAMBDA { return a.v[i] >> by.v[i]; });
+  }
+  template <int kBy>
+  static AQ_INLINE I32x16 ShiftRight(const I32x16& a) {
+    return Map([&](int i) AQ_LAMBDA { return a.v[i] >> kBy; });
+  }
+  // High 32 bits of the 64-bit product: floor(a * b / 2^32).
+  static AQ_INLINE I32x16 MultiplyHigh(const I32x16& a, const I32x16& b) {
+    return Map([&](int i) AQ_LAMBDA { return static_cast<int32_t>((int64_t{a.v[i]} * b.v[i]) >> 32); });
+  }
+  static AQ_INLINE I32x16 ClampTo(const I32x16& a, int32_t high) {
+    return Map([&](int i) AQ_LAMBDA { return a.v[i] < 0 ? 0 : a.v[i] > high ? high : a.v[i]; });
+  }
+  // How many of three thresholds lie below a.
+  static AQ_INLINE Codes CountAbove(const I32x16& a, const I32x16& t0, const I32x16& t1, const I32x16& t2) {
+    Codes r;
+    for (int i = 0; i < 16; ++i) {
+      r.v[i] = static_cast<uint8_t>((a.v[i] > t0.v[i]) + (a.v[i] > t1.v[i]) + (a.v[i] > t2.v[i]));
+    }
+    return r;
+  }
+  static AQ_INLINE Codes Maximum(const Codes& a, const Codes& b) {
+    Codes r;
+    for (int i = 0; i < 16; ++i) r.v[i] = a.v[i] > b.v[i] ? a.v[i] : b.v[i];
+    return r;
+  }
+
+  // ---- The border rule (numerics.h, QuantizeOne) ----
+  struct Rounding {
+    const uint8_t* border;
+    int32_t border_shift, top;
+  };
+  static AQ_INLINE Rounding LoadRounding(const Requantize& rq) {
+    return {rq.border, rq.border_shift, rq.max_level << kFractionBits};
+  }
+  static AQ_INLINE Codes Round(const I32x16& value, const Rounding& rounding) {
+    const I32x16 v = ClampTo(value, rounding.top);
+    Codes r;
+    for (int i = 0; i < 16; ++i) {
+      const int32_t level = v.v[i] >> kFractionBits;
+      const int32_t up = (v.v[i] & 255) > rounding.border[level >> rounding.border_shift];
+      r.v[i] = static_cast<uint8_t>(level + up);
+    }
+    return r;
+  }
+
+  // ---- Depthwise: sums over taps of sixteen channels, two taps at a time ----
+  using TapSums = I32x16;
+  static AQ_INLINE TapSums ZeroTaps() { return Set(0); }
+  static AQ_INLINE TapSums DotTap(const TapSums& sums, const uint8_t* a, const int16_t* w) {
+    return Map([&](int i) AQ_LAMBDA { return WrapAdd(sums.v[i], int32_t{a[i]} * w[i]); });
+  }
+  static AQ_INLINE TapSums DotTaps(const TapSums& sums, const uint8_t* a0, const uint8_t* a1, const int16_t* w0,
+                                   const int16_t* w1) {
+    return DotTap(DotTap(sums, a0, w0), a1, w1);
+  }
+  static AQ_INLINE I32x16 FinishTaps(const TapSums& sums) { return sums; }
+
+  // ---- Look-up of kLookupStep codes in a table of 256 ----
+  static constexpr size_t kLookupStep = 1;
+  static AQ_INLINE void Lookup(const uint8_t* in, const uint8_t* table, uint8_t* out) { *out = table[*in]; }
+};
+
+}  // namespace
+}  // namespace aq
