@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/ops/layer.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "kernels/depthwise/depthwise.h"
+#include "kernels/gemm/pack.h"
+#include "runtime/ops/quantized.h"
+#include "runtime/sizes.h"
+
+namespace aq {
+namespace {
+
+bool HasResidual(const OpContext& op) { return op.op.inputs.size() == 2; }
+
+bool IsDepthwise(const ConvGeometry& g) { return g.groups > 1 && g.groups == g.in_c && g.groups == g.out_c; }
+
+LayerShape ShapeOf(const ConvGeometry& g) { return {g.out_c, g.kernel_h * g.kernel_w, g.in_c / g.groups}; }
+
+RequantizeSource LayerSource(const OpContext& op, uint32_t output) {
+  RequantizeSource source = SourceOf(op, output, op.output(output));
+  if (HasResidual(op)) {
+    source.has_residual = true;
+    source.residual_zero_point = op.input(1).zero_point;
+  } else {
+    source.want_acc_thresholds = op.output(output).bits() == 2;
+  }
+  return source;
+}
+
+const Requantize* TakeLayerRequantize(const OpContext& op, std::span<const int32_t> acc_bound, ConstantMemory* memory) {
+  const uint32_t outputs = static_cast<uint32_t>(op.op.outputs.size());
+  Requantize* stored = memory->Take<Requantize>(outputs);
+  for (uint32_t i = 0; i < outputs; ++i) {
+    RequantizeSource source = LayerSource(op, i);
+    source.acc_bound = acc_bound;
+    const Requantize requantize = TakeRequantize(source, acc_bound.size(), memory);
+    if (!memory->is_measuring()) stored[i] = requantize;
+  }
+  return stored;
+}
+
+// The codes of one padding pixel, followed by the slack kernels may read.
+const uint8_t* TakePadRow(const OpContext& op, const Layer& layer, ConstantMemory* memory) {
+  const size_t channels = static_cast<size_t>(layer.geometry.in_c);
+  uint8_t* row = memory->Take<uint8_t>(channels + kReadSlack);
+  if (memory->is_measuring()) return row;
+  if (layer.pad_codes.empty()) {
+    std::memset(row, op.input(0).zero_point, channels);
+  } else {
+    std::memcpy(row, layer.pad_codes.data(), channels);
+  }
+  return row;
+}
+
+struct ConvolutionState {
+  Convolution convolution;
+  bool has_residual = false;
+};
+
+void RunConvolution(const void* state, const RunArguments& arguments, size_t begin, size_t end, void* scratch) {
+  const auto& s = *static_cast<const ConvolutionState*>(state);
+  Convolve(s.convolution, arguments.inputs[0], s.has_residual ? arguments.inputs[1] : nullptr, arguments.outputs, begin, end,
+           scratch);
+}
+
+struct DepthwiseState {
+  Depthwise depthwise;
+  bool has_residual = false;
+};
+
+void RunDepthwise(const void* state, const RunArguments& arguments, size_t begin, size_t end, void* scratch) {
+  const auto& s = *static_cast<const DepthwiseState*>(state);
+  DepthwiseConvolve(s.depthwise, arguments.inputs[0], s.has_residual ? arguments.inputs[1] : nullptr, arguments.outputs,
+                    begin, end, scratch);
+}
+
+const GemmKernel* ChooseGemm(const OpContext& op, const Layer& layer, int32_t max_magnitude, IsaSet isas) {
+  const ConvGeometry& g = layer.geometry;
+  const int bits = layer.weights->bits();
+  GemmShape shape;
+  shape.m = static_cast<size_t>(g.out_h) * static_cast<size_t>(g.out_w);
+  shape.n = static_cast<size_t>(g.out_c / g.groups);
+  shape.k = static_cast<size_t>(g.in_c / g.groups);
+  shape.taps = static_cast<size_t>(g.kernel_h) * static_cast<size_t>(g.kernel_w);
+  shape.weight_bits = bits;
+  shape.max_pair = 2 * max_magnitude * op.input(0).max_code();
+  const GemmKernel* kernel = SelectGemm(shape, isas);
+  const int8_t* codebook = layer.weights->codebook() ? layer.weights->codebook()->data() : nullptr;
+  const bool pads_k = PackedK(*kernel, shape.k) != shape.k;
+  if (kernel->weight_bits == 8 || !pads_k || CodebookHasZero(bits, codebook)) return kernel;
+  shape.weight_bits = 8;  // no code means 0: the packer decodes, and pads with real zeros
+  return SelectGemm(shape, isas);
+}
+
+// Packed weights, and bias and zero points per packed column, group by group.
+void TakePackedWeights(const Layer& layer, std::span<const uint8_t> codes, const WeightStatistics& statistics,
+                       ConstantMemory* memory, Convolution* convolution) {
+  const schema::Weights& weights = *layer.weights;
+  const GemmKernel& kernel = *convolution->kernel;
+  const size_t groups = static_cast<size_t>(layer.geometry.groups);
+  const LayerShape shape = ShapeOf(layer.geometry);
+  const size_t n = static_cast<size_t>(shape.n) / groups;
+  const size_t taps = static_cast<size_t>(shape.taps), k = static_cast<size_t>(shape.k);
+  const size_t columns = PackedColumns(kernel, n);
+  const auto zero_points = Elements(weights.zero_point());
+  const bool has_zero_points = std::any_of(zero_points.begin(), zero_points.end(), [](int8_t z) { return z != 0; });
+  const int8_t* codebook = weights.codebook() ? weights.codebook()->data() : nullptr;
+
+  convolution->packed_group_bytes =
+      (PackedBytes(kernel, n, taps, k) + kMemoryAlignment - 1) / kMemoryAlignment * kMemoryAlignment;
+  uint8_t* packed = memory->Take<uint8_t>(uint64_t{groups} * convolution->packed_group_bytes);
+  int32_t* bias = memory->Take<int32_t>(uint64_t{groups} * columns);
+  int32_t* packed_zero_points = has_zero_points ? memory->Take<int32_t>(uint64_t{groups} * columns) : nullptr;
+  convolution->packed = packed;
+  convolution->bias = bias;
+  convolution->weight_zero_points = packed_zero_points;
+  if (memory->is_measuring()) return;
+
+  ExpandCodebook(weights.bits(), codebook, convolution->codebook);
+  for (size_t group = 0; group < groups; ++group) {
+    const WeightSource source{codes.data(), weights.bits(), codebook, group * n, n, taps, k};
+    PackWeights(source, kernel, packed + group * convolution->packed_group_bytes);
+    for (size_t i = 0; i < n; ++i) {
+      const size_t channel = group * n + i;
+      // The kernel adds activation_flip to every activation; modulo 2^32, as its accumulators are.
+      const uint32_t flipped = static_cast<uint32_t>(kernel.activation_flip) * static_cast<uint32_t>(statistics.sum[channel]);
+      const uint32_t value = static_cast<uint32_t>(weights.bias()->Get(static_cast<uint32_t>(channel)));
+      bias[group * columns + i] = static_cast<int32_t>(value - flipped);
+      if (has_zero_points) packed_zero_points[group * columns + i] = zero_points[channel];
+    }
+  }
+}
+
+void PrepareConvolution(const OpContext& op, const Layer& layer, const WeightStatistics& statistics, IsaSet isas,
+                        ConstantMemory* memory, PreparedOp* prepared) {
+  ConvolutionState state;
+  state.has_residual = HasResidual(op);
+  Convolution& convolution = state.convolution;
+  convolution.geometry = layer.geometry;
+  convolution.kernel = ChooseGemm(op, layer, statistics.max_magnitude, isas);
+  TakePackedWeights(layer, op.model.Segment(layer.weights->segment()), statistics, memory, &convolution);
+  convolution.requantize = TakeLayerRequantize(op, statistics.acc_bound, memory);
+  convolution.outputs = static_cast<int>(op.op.outputs.size());
+  convolution.pad_row = TakePadRow(op, layer, memory);
+  prepared->kernel = convolution.kernel->name;
+  prepared->scratch_bytes = ConvolveScratchBytes(convolution);
+  prepared->run = RunConvolution;
+  prepared->state = memory->Store(state);
+}
+
+void PrepareDepthwise(const OpContext& op, const Layer& layer, const WeightStatistics& statistics, IsaSet isas,
+                      ConstantMemory* memory, PreparedOp* prepared) {
+  const schema::Weights& table = *layer.weights;
+  const uint8_t* codes = op.model.Segment(table.segment()).data();
+  const auto zero_points = Elements(table.zero_point());
+  const int8_t* codebook = table.codebook() ? table.codebook()->data() : nullptr;
+  const LayerShape shape = ShapeOf(layer.geometry);
+  const size_t channels = static_cast<size_t>(shape.n), taps = static_cast<size_t>(shape.taps);
+  const size_t padded = (channels + kChannelPad - 1) / kChannelPad * kChannelPad;
+
+  DepthwiseState state;
+  state.has_residual = HasResidual(op);
+  Depthwise& depthwise = state.depthwise;
+  depthwise.geometry = layer.geometry;
+  depthwise.kernel = SelectDepthwise(isas);
+  int16_t* weights = memory->Take<int16_t>(uint64_t{taps} * padded);
+  int32_t* bias = memory->Take<int32_t>(padded);
+  depthwise.weights = weights;
+  depthwise.bias = bias;
+  if (!memory->is_measuring()) {
+    for (size_t channel = 0; channel < channels; ++channel) {
+      const int zero_point = zero_points.empty() ? 0 : zero_points[channel];
+      bias[channel] = table.bias()->Get(static_cast<uint32_t>(channel));
+      for (size_t tap = 0; tap < taps; ++tap) {
+        const int value = DecodeWeight(CodeAt(codes, channel * taps + tap, table.bits()), table.bits(), codebook);
+        weights[tap * padded + channel] = static_cast<int16_t>(value - zero_point);
+      }
+    }
+  }
+  depthwise.requantize = TakeLayerRequantize(op, statistics.acc_bound, memory);
+  depthwise.outputs = static_cast<int>(op.op.outputs.size());
+  depthwise.pad_row = TakePadRow(op, layer, memory);
+  prepared->kernel = depthwise.kernel->name;
+  prepared->scratch_bytes = DepthwiseScratchBytes(depthwise);
+  prepared->run = RunDepthwise;
+  prepared->state = memory->Store(state);
+}
+
+uint64_t MacsOf(const ConvGeometry& g) {
+  const LayerShape shape = ShapeOf(g);
+  return uint64_t(g.out_h) * uint64_t(g.out_w) * uint64_t(shape.n) * uint64_t(shape.taps) * uint64_t(shape.k);
+}
+
+Status CheckMacs(const OpContext& op, const ConvGeometry& g, uint64_t* work) {
+  const LayerShape shape = ShapeOf(g);
+  const std::array<int32_t, 5> factors = {g.out_h, g.out_w, shape.n, shape.taps, shape.k};
+  if (CheckedBytes(factors, 8, 1, work)) return {};
+  return Error(Code::kLimit, "op %s: %d x %d x %d x %d x %d multiply-adds", op.op.name, g.out_h, g.out_w, shape.n,
+               shape.taps, shape.k);
+}
+
+}  // namespace
+
+Status ValidateLayer(const OpContext& op, const Layer& layer, uint64_t* work) {
+  const ConvGeometry& g = layer.geometry;
+  const Tensor& input = op.input(0);
+  if (g.groups < 1 || g.in_c % g.groups != 0 || g.out_c % g.groups != 0) {
+    return Error(Code::kCorrupt, "op %s: %d groups do not divide %d input and %d output channels", op.op.name, g.groups,
+                 g.in_c, g.out_c);
+  }
+  if (HasResidual(op) && op.input(1).shape != op.output(0).shape) {
+    return Error(Code::kCorrupt, "op %s: residual %s has %llu elements or a shape other than the output's %llu", op.op.name,
+                 op.input(1).name, static_cast<unsigned long long>(op.input(1).elements),
+                 static_cast<unsigned long long>(op.output(0).elements));
+  }
+  for (size_t i = 0; i < layer.pad_codes.size(); ++i) {
+    AQ_RETURN_IF_ERROR(CheckRange(op.op, "padding code", layer.pad_codes[i], 0, input.max_code()));
+  }
+  AQ_RETURN_IF_ERROR(CheckMacs(op, g, work));
+  WeightStatistics statistics;
+  AQ_RETURN_IF_ERROR(CheckWeights(op, *layer.weights, ShapeOf(g), input.max_code(), IsDepthwise(g), &statistics));
+
+  const size_t n = static_cast<size_t>(g.out_c);
+  const uint32_t outputs = static_cast<uint32_t>(op.op.outputs.size());
+  AQ_RETURN_IF_ERROR(CheckRequantizeCount(op, outputs));
+  for (uint32_t i = 0; i < outputs; ++i) {
+    AQ_RETURN_IF_ERROR(CheckShape(op, i, op.output(0).shape.span()));
+    const RequantizeUse use{.multiplies = true, .ratio = false, .residual_ratio = HasResidual(op)};
+    AQ_RETURN_IF_ERROR(CheckRequantize(op, i, use, n));
+    AQ_RETURN_IF_ERROR(CheckScalings(op, LayerSource(op, i), statistics.acc_bound, n));
+  }
+  return {};
+}
+
+void PrepareLayer(const OpContext& op, const Layer& layer, IsaSet isas, ConstantMemory* memory, PreparedOp* prepared) {
+  // The weights were checked at load. This second pass finds the bounds again, which are not worth keeping; a mapped file
+  // that has changed meanwhile gives wrong numbers, nothing worse.
+  WeightStatistics statistics;
+  const Status status = CheckWeights(op, *layer.weights, ShapeOf(layer.geometry), op.input(0).max_code(),
+                                     IsDepthwise(layer.geometry), &statistics);
+  (void)status;
+  prepared->units = static_cast<size_t>(layer.geometry.out_h) * static_cast<size_t>(layer.geometry.out_w);
+  prepared->macs = prepared->work = MacsOf(layer.geometry);
+  if (IsDepthwise(layer.geometry)) {
+    PrepareDepthwise(op, layer, statistics, isas, memory, prepared);
+  } else {
+    PrepareConvolution(op, layer, statistics, isas, memory, prepared);
+  }
+}
+
+}  // namespace aq
