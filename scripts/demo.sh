@@ -6,6 +6,7 @@
 # (network, images, converter, options) are unchanged; accuracy and time are measured again each time.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+export LC_ALL=C  # decimal points
 
 if (($# > 0)); then
   echo "Usage: demo.sh   (no options; JOBS=N sets the number of build jobs)" >&2
@@ -58,10 +59,11 @@ done
 
 announce "evaluate on 10,000 test images and time on one thread"
 row() { printf '| %-5s | %7s | %20s | %10s | %7s | %-7s |\n' "$@"; }
+number() { printf "%.$1f" "$(jq -r "$2" <<<"$3")"; }  # DIGITS FILTER JSON
 size_of() { stat -c %s "$1" | awk '{ printf "%.1f KiB", $1 / 1024 }'; }
 
 float=$("$aq" eval "$network" --data "$test" "${preprocess[@]}" --threads "$threads" -o json </dev/null)
-rows=$(row float "$(jq -r '.top1 * 100 | round / 100' <<<"$float") %" "" "$(size_of "$network")" "" "")
+rows=$(row float "$(number 2 .top1 "$float") %" "" "$(size_of "$network")" "" "")
 for recipe in "${recipes[@]}"; do
   file=$folder/$recipe.aqm
   result=$("$aq" eval "$file" --data "$test" --against "$network" --threads "$threads" -o json </dev/null)
@@ -69,9 +71,9 @@ for recipe in "${recipes[@]}"; do
   # What the files' rounding tables hold: `nearest` if every border is 127 (numerics.h), else `learned`.
   border=$("$aq" inspect "$file" -o json </dev/null |
     jq -r 'if [.tensors[] | (.border // [])[] | select(. != 127)] == [] then "nearest" else "learned" end')
-  rows+=$'\n'$(row "$recipe" "$(jq -r '.top1 * 100 | round / 100' <<<"$result") %" \
-    "$(jq -r '.agreement * 100 | round / 100' <<<"$result") %" "$(size_of "$file")" \
-    "$(jq -r '.mean_ms * 1000 | round / 1000' <<<"$timing")" "$border")
+  rows+=$'\n'$(row "$recipe" "$(number 2 .top1 "$result") %" \
+    "$(number 2 .agreement "$result") %" "$(size_of "$file")" \
+    "$(number 3 .mean_ms "$timing")" "$border")
 done
 
 echo
