@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+// `aq convert`: .onnx + calibration images + recipe -> .aqm. Flags to ConvertOptions, the file written atomically, a short
+// summary. The work itself is converter::Convert.
+#include <cinttypes>
+#include <cstdio>
+#include <filesystem>
+#include <map>
+#include <regex>
+
+#include "converter/convert.h"
+#include "converter/onnx_reader.h"
+#include "converter/recipe.h"
+#include "tools/command_line.h"
+#include "tools/commands/commands.h"
+#include "tools/commands/preprocess_flags.h"
+#include "tools/convert_report.h"
+#include "tools/exit_codes.h"
+#include "tools/file.h"
+#include "tools/json.h"
+#include "tools/network_input.h"
+
+namespace aq::tools {
+namespace {
+
+using converter::ConvertOptions;
+using converter::ConvertReport;
+using converter::Graph;
+
+constexpr uint64_t kMaxTextBytes = 1 << 20;
+
+struct Flags {
+  std::string model, output, calib, recipe, recipe_file, edges = "qdrop", ranges, rounding = "nearest", labels, report;
+  std::vector<std::string> layers;
+  size_t calib_count = ConvertOptions().calibration_count;
+  uint64_t seed = ConvertOptions().seed;
+  int threads = DefaultThreads();
+  bool is_symmetric = false, no_bias_correction = false;
+  PreprocessFlags preprocess;
+};
+
+const std::map<std::string, converter::Edges> kEdges = {{"qdrop", converter::Edges::kQdrop},
+                                                        {"brecq", converter::Edges::kBrecq}};
+const std::map<std::string, converter::Ranges> kRanges = {{"minmax", converter::Ranges::kMinMax},
+                                                          {"percentile", converter::Ranges::kPercentile},
+                                                          {"mse", converter::Ranges::kMse}};
+
+// "REGEX=w8a8": the last '=' separates, a regular expression may hold others.
+Result<std::pair<std::string, converter::Bits>> ParseLayer(const std::string& text) {
+  const size_t equals = text.rfind('=');
+  if (equals == std::string::npos || equals == 0) {
+    return Error(Code::kInvalidArgument, "--layer '%s': REGEX=wWaA expected", text.c_str());
+  }
+  const std::string pattern = text.substr(0, equals);
+  try {
+    const std::regex regex(pattern);
+  } catch (const std::regex_error& error) {
+    return Error(Code::kInvalidArgument, "--layer '%s': %s", text.c_str(), error.what());
+  }
+  AQ_ASSIGN_OR_RETURN(const converter::Bits bits, converter::ParseRecipe(text.substr(equals + 1)));
+  return std::pair(pattern, bits);
+}
+
+// Found out before minutes of work, not after.
+Status CheckOutput(const Flags& flags) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  const fs::path output(flags.output);
+  const fs::path folder = output.has_parent_path() ? output.parent_path() : fs::path(".");
+  if (!fs::is_directory(folder, error)) {
+    return Error(Code::kIo, "%s: no folder %s", flags.output.c_str(), folder.c_str());
+  }
+  if (fs::exists(output, error) && !fs::is_regular_file(output, error)) {
+    return Error(Code::kIo, "%s: exists and is not a regular file", flags.output.c_str());
+  }
+  if (fs::equivalent(output, flags.model, error)) {
+    return Error(Code::kInvalidArgument, "output and input are the same file: %s", flags.model.c_str());
+  }
+  return {};
+}
+
+// The recipe as stored in the file: everything that shaped it, nothing that did not (no paths, threads or dates).
+std::string RecipeText(const Flags& flags, const ConvertOptions& options) {
+  const auto bits = [](const converter::Bits& b) {
+    return "\"w" + std::to_string(b.weights) + "a" + std::to_string(b.activations) + "\"";
+  };
+  const auto name_of = [](const auto& names, auto value) {
+    for (const auto& [name, entry] : names) {
+      if (entry == value) return name;
+    }
+    return std::string();
+  };
+  std::string layers;
+  for (const auto& [pattern, layer_bits] : options.layers) {
+    if (!layers.empty()) layers += ',';
+    layers.append("[").append(JsonString(pattern)).append(",").append(bits(layer_bits)).append("]");
+  }
+  return "{\"default\":" + bits(options.bits) + ",\"layers\":[" + layers + "],\"edges\":\"" +
+         name_of(kEdges, options.edges) + "\",\"ranges\":\"" + name_of(kRanges, options.ranges) + "\",\"rounding\":\"" +
+         flags.rounding + "\",\"symmetric_weights\":" + (options.asymmetric_weights ? "false" : "true") +
+         ",\"bias_correction\":" + (options.bias_correction ? "true" : "false") +
+         ",\"seed\":" + std::to_string(options.seed) + "}";
+}
+
+Status AddMetadata(const Flags& flags, const Dataset& dataset, ConvertOptions* options) {
+  const Preprocess& preprocess = options->preprocess;
+  auto& metadata = options->metadata;
+  metadata["aq.recipe"] = RecipeText(flags, *options);
+  metadata["aq.calibration"] = "{\"kind\":\"" + flags.calib.substr(0, flags.calib.find(':')) +
+                               "\",\"images\":" + std::to_string(options->calibration_count) +
+                               ",\"of\":" + std::to_string(dataset.size()) + "}";
+  metadata["aq.preprocess.mean"] = JoinFloats(preprocess.mean);
+  metadata["aq.preprocess.std"] = JoinFloats(preprocess.stddev);
+  metadata["aq.preprocess.color"] = preprocess.color;
+  metadata["aq.preprocess.crop"] = std::to_string(preprocess.crop);
+  if (!flags.labels.empty()) {
+    AQ_ASSIGN_OR_RETURN(const std::vector<uint8_t> bytes, ReadWholeFile(flags.labels, kMaxTextBytes));
+    std::string text(bytes.begin(), bytes.end());
+    std::erase(text, '\r');
+    metadata["aq.labels"] = text;
+  }
+  return {};
+}
+
+Result<ConvertOptions> MakeOptions(const Flags& flags, const Graph& graph) {
+  ConvertOptions options;
+  if (!flags.recipe_file.empty()) {
+    AQ_ASSIGN_OR_RETURN(const std::vector<uint8_t> bytes, ReadWholeFile(flags.recipe_file, kMaxTextBytes));
+    const Status status = converter::ApplyRecipeFile(std::string(bytes.begin(), bytes.end()), graph, &options);
+    if (!status.ok()) return Error(status.code(), "%s: %s", flags.recipe_file.c_str(), status.message().c_str());
+  }
+  // Flags win over the recipe file.
+  if (!flags.recipe.empty() || flags.recipe_file.empty()) {
+    AQ_ASSIGN_OR_RETURN(options.bits, converter::ParseRecipe(flags.recipe.empty() ? "w8a8" : flags.recipe));
+  }
+  for (const std::string& layer : flags.layers) {
+    AQ_ASSIGN_OR_RETURN(auto parsed, ParseLayer(layer));
+    options.layers.push_back(std::move(parsed));
+  }
+  options.edges = kEdges.at(flags.edges);
+  if (!flags.ranges.empty()) options.ranges = kRanges.at(flags.ranges);
+  if (flags.is_symmetric) options.asymmetric_weights = false;
+  if (flags.no_bias_correction) options.bias_correction = false;
+  options.seed = flags.seed;
+  options.num_threads = flags.threads;
+  return options;
+}
+
+Status Convert(const Flags& flags, const CommonFlags& common) {
+  AQ_RETURN_IF_ERROR(CheckOutput(flags));
+  std::vector<converter::Unsupported> unsupported;
+  const Result<Graph> graph = converter::ReadOnnx(flags.model, {}, &unsupported);
+  if (!unsupported.empty()) std::fputs(converter::FormatUnsupported(unsupported).c_str(), stderr);
+  if (!graph.ok()) return graph.status();
+  for (const std::string& warning : graph.value().warnings) {
+    if (!common.is_quiet) std::fprintf(stderr, "aq: warning: %s\n", warning.c_str());
+  }
+  AQ_ASSIGN_OR_RETURN(const std::unique_ptr<Dataset> dataset, OpenDataset(flags.calib));
+  AQ_ASSIGN_OR_RETURN(const InputShape shape, NetworkInput(graph.value()));
+  AQ_ASSIGN_OR_RETURN(ConvertOptions options, MakeOptions(flags, graph.value()));
+  AQ_ASSIGN_OR_RETURN(options.preprocess, ResolvePreprocess(flags.preprocess, dataset.get()));
+  AQ_RETURN_IF_ERROR(CheckChannels(options.preprocess, shape));
+  const InputSource images(dataset.get(), options.preprocess, shape, flags.calib_count);
+  options.calibration_count = images.size();
+  AQ_RETURN_IF_ERROR(AddMetadata(flags, *dataset, &options));
+
+  ConvertReport report;
+  Progress progress(common.progress, stderr, StderrIsTerminal());
+  AQ_ASSIGN_OR_RETURN(const std::vector<uint8_t> bytes,
+                      converter::Convert(graph.value(), images, options,
+                                         [&](const char* stage, size_t done, size_t total) {
+                                           progress.Update(stage, done, total);
+                                         },
+                                         &report));
+  progress.Finish();
+  report.file_bytes = bytes.size();
+  {
+    const DeferInterrupt deferred;
+    AQ_RETURN_IF_ERROR(converter::WriteFileAtomically(flags.output, bytes));
+    if (!flags.report.empty()) {
+      const std::string json = ReportJson(flags.output, report);
+      AQ_RETURN_IF_ERROR(converter::WriteFileAtomically(flags.report, {json.begin(), json.end()}));
+    }
+  }
+  if (common.is_verbose) std::fputs(ReportTable(report).c_str(), stdout);
+  if (!common.is_quiet) std::fputs(ReportSummary(flags.output, options, report).c_str(), stdout);
+  return {};
+}
+
+}  // namespace
+
+Run AddConvert(CLI::App* app, const CommonFlags* common) {
+  const auto flags = std::make_shared<Flags>();
+  app->add_option("model,-m,--model", flags->model, "The .onnx file")->required()->type_name("FILE");
+  app->add_option("-o,--output", flags->output, "The .aqm to write")->required()->type_name("FILE");
+  app->add_option("--calib", flags->calib, "Calibration images, one of\n" + DatasetHelp())->required()->type_name("SPEC");
+  app->add_option("--calib-count", flags->calib_count, "Images used, spread evenly (256)")
+      ->check(CLI::Range(1, 1000000))
+      ->type_name("N");
+  app->add_option("--recipe", flags->recipe, "Bits of weights and activations: w8a8, w4a8, w4a4, w2a2 ... (w8a8)")
+      ->type_name("wWaA");
+  app->add_option("--layer", flags->layers, "Bits of the layers whose name matches; repeatable, the last match wins")
+      ->type_size(1)
+      ->allow_extra_args(false)
+      ->type_name("REGEX=wWaA");
+  app->add_option("--recipe-file", flags->recipe_file, "JSON recipe; flags win over it")->type_name("FILE");
+  app->add_option("--edges", flags->edges, "Which tensors at the ends stay 8-bit: qdrop or brecq (qdrop)")
+      ->check(CLI::IsMember(kEdges))
+      ->type_name("NAME");
+  app->add_option("--ranges", flags->ranges, "Activation ranges: minmax, percentile or mse (mse)")
+      ->check(CLI::IsMember(kRanges))
+      ->type_name("NAME");
+  app->add_option("--rounding", flags->rounding, "Rounding borders: nearest")
+      ->check(CLI::IsMember({"nearest"}))
+      ->type_name("NAME");
+  AddPreprocessFlags(app, &flags->preprocess);
+  app->add_option("--seed", flags->seed, "Seed of everything random (1)")->type_name("S");
+  app->add_option("-t,--threads", flags->threads, "Threads; the file does not depend on it (cores, at most 4)")
+      ->check(CLI::Range(1, 64))
+      ->type_name("N");
+  app->add_option("--labels", flags->labels, "Class names, one a line, stored in the file")->type_name("FILE");
+  app->add_option("--report-json", flags->report, "Write a per-layer report")->type_name("FILE");
+  app->add_flag("--symmetric-weights", flags->is_symmetric, "No zero points for weights");
+  app->add_flag("--no-bias-correction", flags->no_bias_correction, "Leave the mean shift of quantisation in");
+  return [flags, common] {
+    const Status status = Convert(*flags, *common);
+    return status.ok() ? static_cast<int>(kExitOk) : Fail(status);
+  };
+}
+
+}  // namespace aq::tools

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// Implements convert_report.h.
+#include "tools/convert_report.h"
+
+#include <cmath>
+#include <cstdarg>
+#include <cstdio>
+
+#include "tools/json.h"
+
+namespace aq::tools {
+namespace {
+
+[[gnu::format(printf, 1, 2)]] std::string Format(const char* format, ...) {
+  char text[1024];
+  va_list arguments;
+  va_start(arguments, format);
+  std::vsnprintf(text, sizeof text, format, arguments);
+  va_end(arguments);
+  return text;
+}
+
+// JSON has no infinity: an exact layer's SQNR is null.
+std::string Number(double value) { return std::isfinite(value) ? Format("%.4g", value) : "null"; }
+
+}  // namespace
+
+std::string ReportSummary(const std::string& path, const converter::ConvertOptions& options,
+                          const converter::ConvertReport& report) {
+  return Format("%s: %.1f KiB, w%da%d, %zu layers, %zu calibration images, %.1f s\n", path.c_str(),
+                static_cast<double>(report.file_bytes) / 1024, options.bits.weights, options.bits.activations,
+                report.layers.size(), options.calibration_count, report.seconds) +
+         Format("bit-exact: %zu tensors x %zu images, %zu differences\n", report.checked_tensors, report.checked_images,
+                report.differences);
+}
+
+std::string ReportTable(const converter::ConvertReport& report) {
+  std::string text = "| layer | op | bits | SQNR dB | weight SQNR dB | clipped % |\n|---|---|---|---:|---:|---:|\n";
+  for (const converter::LayerReport& layer : report.layers) {
+    text += "| " + layer.name + " | " + layer.op + " | " + layer.kernel_bits + " | " +
+            Format("%.1f | %.1f | %.2f |\n", layer.sqnr_db, layer.weight_sqnr_db, layer.clipped_percent);
+  }
+  return text;
+}
+
+std::string ReportJson(const std::string& path, const converter::ConvertReport& report) {
+  std::string layers;
+  for (const converter::LayerReport& layer : report.layers) {
+    layers += layers.empty() ? "\n" : ",\n";
+    layers += Format("    {\"name\": ") + JsonString(layer.name) + ", \"op\": " + JsonString(layer.op) + ", \"bits\": " + JsonString(layer.kernel_bits) +
+              ", \"sqnr_db\": " + Number(layer.sqnr_db) + ", \"weight_sqnr_db\": " + Number(layer.weight_sqnr_db) +
+              ", \"clipped_percent\": " + Number(layer.clipped_percent) + "}";
+  }
+  return "{\n  \"schema_version\": 1,\n  \"model\": " + JsonString(path) +
+         Format(",\n  \"file_bytes\": %zu,\n  \"seconds\": %.3f,\n", report.file_bytes, report.seconds) +
+         Format("  \"checked_tensors\": %zu,\n  \"checked_images\": %zu,\n  \"differences\": %zu,\n",
+                report.checked_tensors, report.checked_images, report.differences) +
+         "  \"layers\": [" + layers + "\n  ]\n}\n";
+}
+
+}  // namespace aq::tools

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// From a dataset's image to the network's uint8 input codes: centre crop, colour order, size check. mean and std are not
+// applied here: the converter folds them into the first layer. Also the command-line flags and the metadata text of it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "converter/convert.h"
+#include "runtime/status.h"
+#include "tools/dataset.h"
+
+namespace aq::tools {
+
+using converter::Preprocess;
+
+// What the user typed; empty or negative: not given.
+struct PreprocessFlags {
+  std::string preset, mean, stddev, color;
+  int crop = -1;
+};
+inline constexpr char kPresetNames[] = "imagenet, half, caffe, raw";
+
+// Precedence: preset, then --mean --std --color --crop over it. With neither preset nor mean nor std: what the dataset
+// knows (raw: scale and zero), else `raw`.
+Result<Preprocess> ResolvePreprocess(const PreprocessFlags& flags, const Dataset* dataset);
+
+// The value of one metadata key, false if absent.
+using MetadataLookup = std::function<bool(const char* key, std::string* value)>;
+// aq.preprocess.{mean,std,color,crop}: absent keys keep their defaults, malformed ones are kCorrupt.
+Result<Preprocess> PreprocessFromMetadata(const MetadataLookup& lookup);
+std::string JoinFloats(const std::vector<float>& values);  // "123.675,116.28,103.53", shortest exact
+
+struct InputShape {
+  int h = 0, w = 0, c = 0;
+};
+
+// First row or column of a centre crop: half the difference rounded to the nearest, halves to the even number, as
+// torchvision's CenterCrop does (227 -> 224 begins at 2, 225 -> 224 at 0).
+int CropOffset(int size, int crop);
+
+// [h][w][c] codes for the network. kInvalidArgument naming both sizes if the image does not fit after the crop.
+Status ToInputCodes(const Image& image, const Preprocess& preprocess, const InputShape& shape,
+                    std::vector<uint8_t>* codes);
+
+// `count` images spread evenly over the dataset (class-sorted files give all classes), as input codes.
+class InputSource : public converter::ImageSource {
+ public:
+  InputSource(const Dataset* dataset, const Preprocess& preprocess, const InputShape& shape, size_t count);
+  size_t size() const override { return count_; }
+  Status Load(size_t i, std::vector<uint8_t>* pixels) const override;
+  size_t DatasetIndex(size_t i) const;
+
+ private:
+  const Dataset* dataset_;
+  Preprocess preprocess_;
+  InputShape shape_;
+  size_t count_;
+};
+
+}  // namespace aq::tools
