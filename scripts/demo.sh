@@ -68,9 +68,10 @@ for recipe in "${recipes[@]}"; do
   file=$folder/$recipe.aqm
   result=$("$aq" eval "$file" --data "$test" --against "$network" --threads "$threads" -o json </dev/null)
   timing=$("$aq_bench" "$file" --num-threads 1 -o json </dev/null)
-  # What the files' rounding tables hold: `nearest` if every border is 127 (numerics.h), else `learned`.
-  border=$("$aq" inspect "$file" -o json </dev/null |
-    jq -r 'if [.tensors[] | (.border // [])[] | select(. != 127)] == [] then "nearest" else "learned" end')
+  # What the file's rounding tables hold: `nearest` if every border and threshold lies in the middle (numerics.h).
+  border=$("$aq" inspect "$file" -o json </dev/null | jq -r '
+    [.tensors[] | (.border // [], .channel_thresholds // [])[] | select(. % 256 != 127)]
+    | if . == [] then "nearest" else "learned" end')
   rows+=$'\n'$(row "$recipe" "$(number 2 .top1 "$result") %" \
     "$(number 2 .agreement "$result") %" "$(size_of "$file")" \
     "$(number 3 .mean_ms "$timing")" "$border")
