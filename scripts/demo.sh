@@ -74,7 +74,7 @@ for recipe in "${recipes[@]}"; do
     | if . == [] then "nearest" else "learned" end')
   rows+=$'\n'$(row "$recipe" "$(number 2 .top1 "$result") %" \
     "$(number 2 .agreement "$result") %" "$(size_of "$file")" \
-    "$(number 3 .mean_ms "$timing")" "$border")
+    "$(number 3 .median_ms "$timing")" "$border")
 done
 
 echo
@@ -82,4 +82,4 @@ row model top-1 "agreement with float" size ms border
 echo "|-------|--------:|---------------------:|-----------:|--------:|---------|"
 echo "$rows"
 echo
-echo "Fashion-MNIST, $(jq -r .images <<<"$float") test images; ms: one image, one thread, mean; files in $folder"
+echo "Fashion-MNIST, $(jq -r .images <<<"$float") test images; ms: one image, one thread, median; files in $folder"
