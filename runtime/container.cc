@@ -154,12 +154,15 @@ std::vector<schema::Segment> LayoutSegments(std::span<const std::vector<uint8_t>
 }
 
 std::vector<uint8_t> AssembleFile(std::span<const uint8_t> metadata, std::span<const std::vector<uint8_t>> segments) {
-  std::vector<uint8_t> file(kHeaderBytes);
-  file.insert(file.end(), metadata.begin(), metadata.end());
-  file.resize(Align(file.size()));
+  size_t size = Align(kHeaderBytes + metadata.size());
+  for (const auto& segment : segments) size += Align(segment.size());
+  std::vector<uint8_t> file(size);
+  uint8_t* at = file.data() + kHeaderBytes;
+  std::copy(metadata.begin(), metadata.end(), at);
+  at += Align(metadata.size());  // the header is a multiple of the alignment
   for (const auto& segment : segments) {
-    file.insert(file.end(), segment.begin(), segment.end());
-    file.resize(Align(file.size()));
+    std::copy(segment.begin(), segment.end(), at);
+    at += Align(segment.size());
   }
   Header header = {};
   std::memcpy(header.magic, kMagic, sizeof kMagic);
