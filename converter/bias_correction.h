@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// Moves each layer's bias so that the mean of its pre-activation equals the float network's, channel by channel, layer
+// after layer: later layers see corrected inputs. One batch of images; only biases change.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "converter/convert.h"
+#include "converter/integer_model.h"
+
+namespace aq::converter {
+
+inline constexpr size_t kBiasCorrectionImages = 128;
+
+// pixels: the images' codes. The result passes ProveRanges() again; a correction that would not is kLimit.
+Status CorrectBiases(const Graph& graph, std::span<const std::vector<uint8_t>> pixels, const ConvertOptions& options,
+                     const Progress& progress, Quantized* quantized);
+// How many images fit in memory at once.
+size_t BiasCorrectionImages(const IntegerModel& integer);
+
+}  // namespace aq::converter

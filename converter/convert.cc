@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "converter/convert.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "converter/activation_plan.h"
+#include "converter/bias_correction.h"
+#include "converter/calibrate.h"
+#include "converter/check.h"
+#include "converter/passes.h"
+#include "converter/quantize.h"
+#include "converter/report.h"
+#include "converter/simulate.h"
+#include "converter/threads.h"
+#include "converter/writer.h"
+
+namespace aq::converter {
+namespace {
+
+constexpr size_t kCheckBatch = 8;  // images whose tensors are all in memory at once
+
+Status CheckArguments(const Graph& graph, const ImageSource& images, const ConvertOptions& options) {
+  AQ_RETURN_IF_ERROR(Validate(graph));
+  if (images.size() == 0) return Error(Code::kInvalidArgument, "no calibration images");
+  if (options.calibration_count == 0) return Error(Code::kInvalidArgument, "calibration count is 0, must be at least 1");
+  if (graph.outputs.empty()) return Error(Code::kInvalidArgument, "the network has no outputs");
+  return {};
+}
+
+// The file against the simulation, and the simulation against float, on the same images.
+Status CheckAndMeasure(const Graph& graph, const ActivationPlan& plan, const Quantized& quantized, std::span<const uint8_t> file,
+                       std::span<const std::vector<uint8_t>> pixels, const ConvertOptions& options, const Progress& progress,
+                       ConvertReport* report) {
+  const Simulator simulator(&quantized.integer);
+  AQ_ASSIGN_OR_RETURN(const std::unique_ptr<RuntimeCheck> check, RuntimeCheck::Create(file, &quantized.integer));
+  AQ_ASSIGN_OR_RETURN(FloatExecutor executor, FloatExecutor::Create(&graph, options.num_threads));
+  LayerMeter meter(graph, plan, quantized);
+  const Shape& input_shape = graph.values[static_cast<size_t>(graph.input)].shape;
+  for (size_t begin = 0; begin < pixels.size(); begin += kCheckBatch) {
+    const auto batch = pixels.subspan(begin, std::min(kCheckBatch, pixels.size() - begin));
+    std::vector<ImageCodes> images(batch.size());
+    ParallelFor(batch.size(), options.num_threads, [&](size_t i) { images[i] = simulator.Run(batch[i]); });
+    for (size_t i = 0; i < batch.size(); ++i) AQ_RETURN_IF_ERROR(check->Compare(batch[i], images[i]));
+    AQ_RETURN_IF_ERROR(meter.Add(&executor, ToFloat(batch, input_shape, options.preprocess), images));
+    if (progress) progress("check", begin + batch.size(), pixels.size());
+  }
+  report->layers = meter.Reports();
+  report->checked_tensors = check->tensors();
+  report->checked_images = check->images();
+  report->differences = check->differences();
+  return check->Verdict();
+}
+
+}  // namespace
+
+bool Preprocess::IsIdentity() const {
+  const auto all = [](const std::vector<float>& values, float expected) {
+    return std::all_of(values.begin(), values.end(), [&](float v) { return v == expected; });
+  };
+  return all(mean, 0) && all(stddev, 1) && crop == 0;
+}
+
+Result<std::vector<uint8_t>> Convert(const Graph& graph, const ImageSource& images, const ConvertOptions& options,
+                                     const Progress& progress, ConvertReport* report) {
+  const auto start = std::chrono::steady_clock::now();
+  ConvertReport local;
+  if (!report) report = &local;
+  AQ_RETURN_IF_ERROR(CheckArguments(graph, images, options));
+  const std::vector<size_t> chosen = ChooseImages(images.size(), options.calibration_count, options.seed);
+  AQ_ASSIGN_OR_RETURN(const ActivationPlan plan, PlanActivations(graph, options));
+  AQ_ASSIGN_OR_RETURN(const Calibration calibration, Calibrate(graph, plan, images, chosen, options, progress));
+  if (progress) progress("quantize", 0, 1);
+  AQ_ASSIGN_OR_RETURN(Quantized quantized, Quantize(graph, plan, calibration.groups, options));
+  if (progress) progress("quantize", 1, 1);
+
+  const Shape& input_shape = graph.values[static_cast<size_t>(graph.input)].shape;
+  const auto load_first = [&](size_t count, std::vector<std::vector<uint8_t>>* pixels) {
+    return LoadImages(images, std::span(chosen).first(std::min(count, chosen.size())), input_shape, pixels);
+  };
+  if (options.bias_correction) {
+    std::vector<std::vector<uint8_t>> pixels;
+    AQ_RETURN_IF_ERROR(load_first(BiasCorrectionImages(quantized.integer), &pixels));
+    AQ_RETURN_IF_ERROR(CorrectBiases(graph, pixels, options, progress, &quantized));
+  }
+  const auto metadata = BuildMetadata(graph, plan, options, {chosen.size(), calibration.pixel_hash});
+  std::vector<uint8_t> file = WriteModel(&quantized.integer, metadata);
+
+  std::vector<std::vector<uint8_t>> pixels;
+  AQ_RETURN_IF_ERROR(load_first(options.check_count, &pixels));
+  AQ_RETURN_IF_ERROR(CheckAndMeasure(graph, plan, quantized, file, pixels, options, progress, report));
+  report->file_bytes = file.size();
+  report->seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return file;
+}
+
+}  // namespace aq::converter

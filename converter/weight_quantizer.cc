@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "converter/weight_quantizer.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "converter/ranges.h"
+#include "converter/threads.h"
+#include "kernels/numerics.h"
+
+namespace aq::converter {
+namespace {
+
+struct Grid {
+  float scale = 1;
+  int low = 0, high = 0;  // values, in steps: codes less the zero point
+};
+
+// Sum of |w - w'|^2.4; gives up beyond `limit`.
+double GridError(std::span<const float> weights, const Grid& grid, double limit) {
+  const float low = static_cast<float>(grid.low), high = static_cast<float>(grid.high), inverse = 1 / grid.scale;
+  double error = 0;
+  for (size_t begin = 0; begin < weights.size() && error < limit; begin += 64) {
+    const size_t end = std::min(begin + 64, weights.size());
+    for (size_t i = begin; i < end; ++i) {
+      const float steps = weights[i] * inverse;
+      const float rounded = std::clamp(std::floor(steps + 0.5f), low, high);
+      error += static_cast<double>(std::pow(std::abs(weights[i] - rounded * grid.scale), static_cast<float>(kErrorPower)));
+    }
+  }
+  return error;
+}
+
+Grid SearchGrid(std::span<const float> weights, int bits, bool is_asymmetric, float min_scale) {
+  const auto [min, max] = std::minmax_element(weights.begin(), weights.end());
+  const float low = std::min(*min, 0.0f), high = std::max(*max, 0.0f);
+  const int levels = MaxLevel(bits), half = 1 << (bits - 1);
+  // Symmetric: 8 bits use +-127; fewer bits need every code they have.
+  const Grid symmetric{1, bits == 8 ? -half + 1 : -half, half - 1};
+  const float full_scale = is_asymmetric ? (high - low) / static_cast<float>(levels)
+                                         : std::max(high, -low) / static_cast<float>(half - (bits == 8 ? 1 : 0));
+  const float floor_scale = std::max(min_scale, 1e-20f);
+  Grid best = symmetric;
+  best.scale = std::max(full_scale, floor_scale);
+  if (full_scale <= floor_scale) return best;
+  double best_error = std::numeric_limits<double>::infinity();
+  const auto consider = [&](const Grid& grid) {
+    const double error = GridError(weights, grid, best_error);
+    if (error >= best_error) return;
+    best_error = error;
+    best = grid;
+  };
+  // A symmetric low-bit grid reaches one step less on the positive side, so it starts wider.
+  const float start = is_asymmetric || bits == 8 ? 1.0f : static_cast<float>(half) / static_cast<float>(half - 1);
+  for (int i = kSearchSteps; i > 0; --i) {
+    Grid grid = symmetric;
+    grid.scale = std::max(full_scale * start * static_cast<float>(i) / kSearchSteps, floor_scale);
+    if (!is_asymmetric) {
+      consider(grid);
+      continue;
+    }
+    // The zero point that centres the clipped range, and its neighbours.
+    const int centre = static_cast<int>(std::lround(-low * static_cast<float>(i) / kSearchSteps / grid.scale));
+    for (int zero = std::max(0, centre - 1); zero <= std::min(levels, centre + 1); ++zero) {
+      grid.low = -zero;
+      grid.high = levels - zero;
+      consider(grid);
+    }
+  }
+  return best;
+}
+
+}  // namespace
+
+QuantizedWeights QuantizeWeights(std::span<const float> weights, size_t channels, int bits, bool is_asymmetric,
+                                 std::span<const float> min_scale, int num_threads) {
+  const size_t per_channel = weights.size() / channels;
+  const int half = 1 << (bits - 1);
+  QuantizedWeights result{bits, std::vector<int8_t>(weights.size()), std::vector<int8_t>(channels), std::vector<float>(channels)};
+  ParallelFor(channels, num_threads, [&](size_t n) {
+    const std::span<const float> row = weights.subspan(n * per_channel, per_channel);
+    const Grid grid = SearchGrid(row, bits, is_asymmetric, min_scale[n]);
+    // Values low .. high are the codes -half .. half - 1 less the zero point; +-127 leaves the code -128 unused.
+    const int zero_point = is_asymmetric && grid.high - grid.low == MaxLevel(bits) ? -half - grid.low : 0;
+    result.scale[n] = grid.scale;
+    result.zero_point[n] = static_cast<int8_t>(zero_point);
+    for (size_t i = 0; i < per_channel; ++i) {
+      const float steps = std::floor(row[i] * (1 / grid.scale) + 0.5f);
+      const float value = std::clamp(steps, static_cast<float>(grid.low), static_cast<float>(grid.high));
+      result.codes[n * per_channel + i] = static_cast<int8_t>(static_cast<int>(value) + zero_point);
+    }
+  });
+  return result;
+}
+
+std::vector<uint8_t> PackCodes(const std::vector<int8_t>& codes, int bits) {
+  std::vector<uint8_t> packed((codes.size() * static_cast<size_t>(bits) + 7) / 8);
+  for (size_t i = 0; i < codes.size(); ++i)
+    SetCodeAt(packed.data(), i, bits, static_cast<uint8_t>(static_cast<uint8_t>(codes[i]) & MaxLevel(bits)));
+  return packed;
+}
+
+}  // namespace aq::converter
