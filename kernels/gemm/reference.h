@@ -10,13 +10,13 @@ namespace aq::reference {
 
 struct Convolution {
   ConvGeometry geometry;
-  const uint8_t* codes = nullptr;               // [out_c][kernel_h][kernel_w][in_c / groups], dense
+  const uint8_t* codes = nullptr;  // [out_c][kernel_h][kernel_w][in_c / groups], dense
   int bits = 8;
-  const int8_t* codebook = nullptr;             // null = two's complement
-  const int8_t* weight_zero_points = nullptr;   // [out_c] or null
-  const int32_t* bias = nullptr;                // [out_c]
-  const uint8_t* pad_codes = nullptr;           // [in_c]
-  const RequantizeSource* requantize = nullptr; // [outputs]
+  const int8_t* codebook = nullptr;              // null = two's complement
+  const int8_t* weight_zero_points = nullptr;    // [out_c] or null
+  const int32_t* bias = nullptr;                 // [out_c]
+  const uint8_t* pad_codes = nullptr;            // [in_c]
+  const RequantizeSource* requantize = nullptr;  // [outputs]
   int outputs = 1;
 };
 

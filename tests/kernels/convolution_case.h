@@ -11,14 +11,14 @@
 namespace aq {
 
 struct CaseOptions {
-  int weight_bits = 8;          // of the file's codes
-  int max_code = 255;           // of the input
-  int max_weight = 128;         // largest |codebook value|
-  bool has_codebook = false;    // random values in [-max_weight, max_weight], one of them 0
+  int weight_bits = 8;        // of the file's codes
+  int max_code = 255;         // of the input
+  int max_weight = 128;       // largest |codebook value|
+  bool has_codebook = false;  // random values in [-max_weight, max_weight], one of them 0
   bool has_weight_zero_points = false;
   bool has_residual = false;
   bool has_thresholds = false;
-  bool is_extreme = false;      // most negative weights, top activations
+  bool is_extreme = false;  // most negative weights, top activations
   std::vector<int> output_bits = {8};
 };
 
@@ -76,7 +76,9 @@ struct ConvolutionCase {
       sources.push_back(outputs.back().source);
       prepared.push_back(outputs.back().prepared);
     }
-    const auto code = [&] { return options.is_extreme ? static_cast<uint8_t>(options.max_code) : random.Byte(options.max_code); };
+    const auto code = [&] {
+      return options.is_extreme ? static_cast<uint8_t>(options.max_code) : random.Byte(options.max_code);
+    };
     input.resize(static_cast<size_t>(g.in_h * g.in_w * g.in_c));
     for (uint8_t& value : input) value = code();
     for (int c = 0; c < g.in_c; ++c) pad_codes.push_back(random.Byte(options.max_code));

@@ -64,7 +64,7 @@ std::vector<ConvGeometry> Geometries(const GemmKernel& kernel) {
   list.push_back(Geometry(7, 7, 3, 5, 5, 2, 2, 1, 1));
   list.push_back(Geometry(7, 6, 4, 6, 3, 1, 2, 2, 1));
   list.push_back(Geometry(4, 4, 6, 10, 3, 1, 1, 1, 2));
-  list.push_back(Geometry(3, 3, 60, 60, 1, 1, 0, 1, 15));  // groups of four channels, 60 near the padding's end
+  list.push_back(Geometry(3, 3, 60, 60, 1, 1, 0, 1, 15));         // groups of four channels, 60 near the padding's end
   ConvGeometry asymmetric = Geometry(6, 6, 5, 6, 3, 2, 0, 1, 1);  // TensorFlow's SAME: pad right and bottom only
   asymmetric.out_h = asymmetric.out_w = 3;
   list.push_back(asymmetric);

@@ -2,15 +2,15 @@
 // What the kernel tests share: seeded random numbers, buffers that end at an unreadable page, random requantisations.
 #pragma once
 
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <random>
 #include <string>
 #include <vector>
-
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "kernels/gemm/gemm.h"
 #include "kernels/requantize/prepare.h"
@@ -82,8 +82,8 @@ struct RandomRequantize {
       s.residual_ratio = random.Int(0, 3 << kSumFractionBits) * (options.bits == 8 ? 16 : 1);
       s.shift = kMinShift;
       const int64_t spread = int64_t{top} * random.Int(1, 4);
-      while (s.shift < kMaxShift && (!ScalingFits(bound, s, options.has_residual) ||
-                                     MultiplyFloor(bound, s.multiplier, s.shift) > spread)) {
+      while (s.shift < kMaxShift &&
+             (!ScalingFits(bound, s, options.has_residual) || MultiplyFloor(bound, s.multiplier, s.shift) > spread)) {
         ++s.shift;
       }
       multiplier_.push_back(s.multiplier);
@@ -98,7 +98,8 @@ struct RandomRequantize {
     }
     if (options.has_thresholds) {
       for (size_t i = 0; i < n * kThresholds; ++i) thresholds_.push_back(static_cast<uint16_t>(random.Int(0, 800)));
-      for (size_t i = 0; i < n; ++i) std::sort(&thresholds_[i * kThresholds], &thresholds_[i * kThresholds] + kThresholds);
+      for (size_t i = 0; i < n; ++i)
+        std::sort(&thresholds_[i * kThresholds], &thresholds_[i * kThresholds] + kThresholds);
     }
     source.has_residual = options.has_residual;
     source.is_addition = options.is_addition;
