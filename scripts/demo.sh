@@ -59,22 +59,30 @@ done
 
 announce "evaluate on 10,000 test images and time on one thread"
 row() { printf '| %-5s | %7s | %20s | %10s | %7s | %-7s |\n' "$@"; }
-number() { printf "%.$1f" "$(jq -r "$2" <<<"$3")"; }  # DIGITS FILTER JSON
+# DIGITS FILTER JSON; fails when the number is not there.
+number() {
+  local value
+  value=$(jq -er "$2" <<<"$3")
+  printf "%.$1f" "$value"
+}
 size_of() { stat -c %s "$1" | awk '{ printf "%.1f KiB", $1 / 1024 }'; }
 
 float=$("$aq" eval "$network" --data "$test" "${preprocess[@]}" --threads "$threads" -o json </dev/null)
-rows=$(row float "$(number 2 .top1 "$float") %" "" "$(size_of "$network")" "" "")
+top1=$(number 2 .top1 "$float")
+count=$(number 0 .images "$float")
+rows=$(row float "$top1 %" "" "$(size_of "$network")" "" "")
 for recipe in "${recipes[@]}"; do
   file=$folder/$recipe.aqm
   result=$("$aq" eval "$file" --data "$test" --against "$network" --threads "$threads" -o json </dev/null)
+  top1=$(number 2 .top1 "$result")
+  agreement=$(number 2 .agreement "$result")
   timing=$("$aq_bench" "$file" --num-threads 1 -o json </dev/null)
+  ms=$(number 3 .median_ms "$timing")
   # What the file's rounding tables hold: `nearest` if every border and threshold lies in the middle (numerics.h).
   border=$("$aq" inspect "$file" -o json </dev/null | jq -r '
     [.tensors[] | (.border // [], .channel_thresholds // [])[] | select(. % 256 != 127)]
     | if . == [] then "nearest" else "learned" end')
-  rows+=$'\n'$(row "$recipe" "$(number 2 .top1 "$result") %" \
-    "$(number 2 .agreement "$result") %" "$(size_of "$file")" \
-    "$(number 3 .median_ms "$timing")" "$border")
+  rows+=$'\n'$(row "$recipe" "$top1 %" "$agreement %" "$(size_of "$file")" "$ms" "$border")
 done
 
 echo
@@ -82,4 +90,4 @@ row model top-1 "agreement with float" size ms border
 echo "|-------|--------:|---------------------:|-----------:|--------:|---------|"
 echo "$rows"
 echo
-echo "Fashion-MNIST, $(jq -r .images <<<"$float") test images; ms: one image, one thread, median; files in $folder"
+echo "Fashion-MNIST, $count test images; ms: one image, one thread, median; files in $folder"
