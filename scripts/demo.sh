@@ -62,7 +62,7 @@ row() { printf '| %-5s | %7s | %20s | %10s | %7s | %-7s |\n' "$@"; }
 # DIGITS FILTER JSON; fails when the number is not there.
 number() {
   local value
-  value=$(jq -er "$2" <<<"$3")
+  value=$(jq -er "$2" <<<"$3") || { echo "demo.sh: no $2 in $3" >&2; return 1; }
   printf "%.$1f" "$value"
 }
 size_of() { stat -c %s "$1" | awk '{ printf "%.1f KiB", $1 / 1024 }'; }
