@@ -161,19 +161,14 @@ Status ToInputCodes(const Image& image, const Preprocess& preprocess, const Inpu
   return {};
 }
 
-InputSource::InputSource(const Dataset* dataset, const Preprocess& preprocess, const InputShape& shape, size_t count)
-    : dataset_(dataset), preprocess_(preprocess), shape_(shape), count_(std::min(count, dataset->size())) {}
-
-size_t InputSource::DatasetIndex(size_t i) const {
-  return i * dataset_->size() / count_;
-}
+InputSource::InputSource(const Dataset* dataset, const Preprocess& preprocess, const InputShape& shape)
+    : dataset_(dataset), preprocess_(preprocess), shape_(shape) {}
 
 Status InputSource::Load(size_t i, std::vector<uint8_t>* pixels) const {
-  if (i >= count_) return Error(Code::kInvalidArgument, "image %zu wanted, %zu chosen", i, count_);
   Image image;
-  AQ_RETURN_IF_ERROR(dataset_->Load(DatasetIndex(i), &image));
+  AQ_RETURN_IF_ERROR(dataset_->Load(i, &image));
   const Status status = ToInputCodes(image, preprocess_, shape_, pixels);
-  if (!status.ok()) return Error(status.code(), "image %zu: %s", DatasetIndex(i), status.message().c_str());
+  if (!status.ok()) return Error(status.code(), "image %zu: %s", i, status.message().c_str());
   return {};
 }
 

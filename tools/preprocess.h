@@ -19,7 +19,7 @@ using converter::Preprocess;
 
 // What the user typed; empty or negative: not given.
 struct PreprocessFlags {
-  std::string preset, mean, stddev, color;
+  std::string preset = {}, mean = {}, stddev = {}, color = {};
   int crop = -1;
 };
 inline constexpr char kPresetNames[] = "imagenet, half, caffe, raw";
@@ -46,19 +46,17 @@ int CropOffset(int size, int crop);
 Status ToInputCodes(const Image& image, const Preprocess& preprocess, const InputShape& shape,
                     std::vector<uint8_t>* codes);
 
-// `count` images spread evenly over the dataset (class-sorted files give all classes), as input codes.
+// A dataset as the converter sees it; the converter chooses the images.
 class InputSource : public converter::ImageSource {
  public:
-  InputSource(const Dataset* dataset, const Preprocess& preprocess, const InputShape& shape, size_t count);
-  size_t size() const override { return count_; }
+  InputSource(const Dataset* dataset, const Preprocess& preprocess, const InputShape& shape);
+  size_t size() const override { return dataset_->size(); }
   Status Load(size_t i, std::vector<uint8_t>* pixels) const override;
-  size_t DatasetIndex(size_t i) const;
 
  private:
   const Dataset* dataset_;
   Preprocess preprocess_;
   InputShape shape_;
-  size_t count_;
 };
 
 }  // namespace aq::tools

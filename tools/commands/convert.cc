@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // `aq convert`: .onnx + calibration images + recipe -> .aqm. Flags to ConvertOptions, the file written atomically, a short
 // summary. The work itself is converter::Convert.
-#include <cinttypes>
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <map>
@@ -16,7 +16,6 @@
 #include "tools/convert_report.h"
 #include "tools/exit_codes.h"
 #include "tools/file.h"
-#include "tools/json.h"
 #include "tools/network_input.h"
 
 namespace aq::tools {
@@ -78,49 +77,6 @@ Status CheckOutput(const Flags& flags) {
   return {};
 }
 
-// The recipe as stored in the file: everything that shaped it, nothing that did not (no paths, threads or dates).
-std::string RecipeText(const Flags& flags, const ConvertOptions& options) {
-  const auto bits = [](const converter::Bits& b) {
-    return "\"w" + std::to_string(b.weights) + "a" + std::to_string(b.activations) + "\"";
-  };
-  const auto name_of = [](const auto& names, auto value) {
-    for (const auto& [name, entry] : names) {
-      if (entry == value) return name;
-    }
-    return std::string();
-  };
-  std::string layers;
-  for (const auto& [pattern, layer_bits] : options.layers) {
-    if (!layers.empty()) layers += ',';
-    layers.append("[").append(JsonString(pattern)).append(",").append(bits(layer_bits)).append("]");
-  }
-  return "{\"default\":" + bits(options.bits) + ",\"layers\":[" + layers + "],\"edges\":\"" +
-         name_of(kEdges, options.edges) + "\",\"ranges\":\"" + name_of(kRanges, options.ranges) + "\",\"rounding\":\"" +
-         flags.rounding + "\",\"symmetric_weights\":" + (options.asymmetric_weights ? "false" : "true") +
-         ",\"bias_correction\":" + (options.bias_correction ? "true" : "false") +
-         ",\"seed\":" + std::to_string(options.seed) + "}";
-}
-
-Status AddMetadata(const Flags& flags, const Dataset& dataset, ConvertOptions* options) {
-  const Preprocess& preprocess = options->preprocess;
-  auto& metadata = options->metadata;
-  metadata["aq.recipe"] = RecipeText(flags, *options);
-  metadata["aq.calibration"] = "{\"kind\":\"" + flags.calib.substr(0, flags.calib.find(':')) +
-                               "\",\"images\":" + std::to_string(options->calibration_count) +
-                               ",\"of\":" + std::to_string(dataset.size()) + "}";
-  metadata["aq.preprocess.mean"] = JoinFloats(preprocess.mean);
-  metadata["aq.preprocess.std"] = JoinFloats(preprocess.stddev);
-  metadata["aq.preprocess.color"] = preprocess.color;
-  metadata["aq.preprocess.crop"] = std::to_string(preprocess.crop);
-  if (!flags.labels.empty()) {
-    AQ_ASSIGN_OR_RETURN(const std::vector<uint8_t> bytes, ReadWholeFile(flags.labels, kMaxTextBytes));
-    std::string text(bytes.begin(), bytes.end());
-    std::erase(text, '\r');
-    metadata["aq.labels"] = text;
-  }
-  return {};
-}
-
 Result<ConvertOptions> MakeOptions(const Flags& flags, const Graph& graph) {
   ConvertOptions options;
   if (!flags.recipe_file.empty()) {
@@ -142,6 +98,13 @@ Result<ConvertOptions> MakeOptions(const Flags& flags, const Graph& graph) {
   if (flags.no_bias_correction) options.bias_correction = false;
   options.seed = flags.seed;
   options.num_threads = flags.threads;
+  options.calibration_count = flags.calib_count;
+  if (!flags.labels.empty()) {
+    AQ_ASSIGN_OR_RETURN(const std::vector<uint8_t> bytes, ReadWholeFile(flags.labels, kMaxTextBytes));
+    std::string text(bytes.begin(), bytes.end());
+    std::erase(text, '\r');
+    options.metadata["aq.labels"] = text;
+  }
   return options;
 }
 
@@ -159,9 +122,8 @@ Status Convert(const Flags& flags, const CommonFlags& common) {
   AQ_ASSIGN_OR_RETURN(ConvertOptions options, MakeOptions(flags, graph.value()));
   AQ_ASSIGN_OR_RETURN(options.preprocess, ResolvePreprocess(flags.preprocess, dataset.get()));
   AQ_RETURN_IF_ERROR(CheckChannels(options.preprocess, shape));
-  const InputSource images(dataset.get(), options.preprocess, shape, flags.calib_count);
-  options.calibration_count = images.size();
-  AQ_RETURN_IF_ERROR(AddMetadata(flags, *dataset, &options));
+  const InputSource images(dataset.get(), options.preprocess, shape);
+  options.calibration_count = std::min(flags.calib_count, images.size());
 
   ConvertReport report;
   Progress progress(common.progress, stderr, StderrIsTerminal());
@@ -172,7 +134,6 @@ Status Convert(const Flags& flags, const CommonFlags& common) {
                                          },
                                          &report));
   progress.Finish();
-  report.file_bytes = bytes.size();
   {
     const DeferInterrupt deferred;
     AQ_RETURN_IF_ERROR(converter::WriteFileAtomically(flags.output, bytes));
@@ -193,7 +154,7 @@ Run AddConvert(CLI::App* app, const CommonFlags* common) {
   app->add_option("model,-m,--model", flags->model, "The .onnx file")->required()->type_name("FILE");
   app->add_option("-o,--output", flags->output, "The .aqm to write")->required()->type_name("FILE");
   app->add_option("--calib", flags->calib, "Calibration images, one of\n" + DatasetHelp())->required()->type_name("SPEC");
-  app->add_option("--calib-count", flags->calib_count, "Images used, spread evenly (256)")
+  app->add_option("--calib-count", flags->calib_count, "Images used, chosen by the seed (256)")
       ->check(CLI::Range(1, 1000000))
       ->type_name("N");
   app->add_option("--recipe", flags->recipe, "Bits of weights and activations: w8a8, w4a8, w4a4, w2a2 ... (w8a8)")

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+// Implements report.h.
+#include "bench/report.h"
+
+#include <cstdarg>
+#include <cstdio>
+#include <filesystem>
+
+#include "bench/statistics.h"
+#include "runtime/include/aq/aq.h"
+#include "tools/json.h"
+
+namespace aq::bench {
+namespace {
+
+using tools::JsonString;
+
+[[gnu::format(printf, 1, 2)]] std::string Format(const char* format, ...) {
+  char text[512];
+  va_list arguments;
+  va_start(arguments, format);
+  std::vsnprintf(text, sizeof text, format, arguments);
+  va_end(arguments);
+  return text;
+}
+
+std::string ModelName(const MeasureOptions& options) { return std::filesystem::path(options.model).stem().string(); }
+
+double Rate(uint64_t macs, double ms) { return ms > 0 ? static_cast<double>(macs) / ms * 1e-6 : 0; }  // GMAC/s
+
+double Total(const std::vector<OpTime>& ops) {
+  double ms = 0;
+  for (const OpTime& op : ops) ms += op.ms;
+  return ms;
+}
+
+double Mebibytes(uint64_t bytes) { return static_cast<double>(bytes) / (1 << 20); }
+
+std::string Markdown(const MeasureOptions& options, const Measurement& m, const Statistics& s) {
+  std::string text =
+      "| model | size MiB | threads | runs | mean ms | sd | min | p50 | p90 | p99 | first | load | GMAC/s | peak MiB |\n"
+      "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n";
+  text += "| " + ModelName(options);
+  text += Format(" | %.2f | %d | %zu | %.3f | %.3f | %.3f | %.3f | %.3f | %.3f | %.3f | %.2f | %.1f | %.1f |\n",
+                 Mebibytes(m.file_bytes), options.num_threads, m.samples_ns.size(), s.mean, s.sd, s.min, s.median,
+                 s.p90, s.p99, m.first_run_ms, m.load_ms + m.prepare_ms, Rate(m.macs, s.mean),
+                 Mebibytes(m.peak_rss_bytes));
+  if (m.ops.empty()) return text;
+  text += "\n| op | type | kernel | ms | % | GMAC/s |\n|---|---|---|---:|---:|---:|\n";
+  const double total = Total(m.ops);
+  for (const OpTime& op : m.ops) {
+    text += "| " + op.name + " | " + op.type + " | " + op.kernel;
+    text += Format(" | %.4f | %.1f | %.1f |\n", op.ms, total > 0 ? 100 * op.ms / total : 0, Rate(op.macs, op.ms));
+  }
+  return text;
+}
+
+// A name with a comma or quote is quoted, as in RFC 4180.
+std::string Cell(const std::string& text) {
+  if (text.find_first_of(",\"\n") == std::string::npos) return text;
+  std::string quoted = "\"";
+  for (const char c : text) quoted.append(c == '"' ? 2 : 1, c);
+  return quoted + "\"";
+}
+
+std::string Csv(const MeasureOptions& options, const Measurement& m, const Statistics& s) {
+  if (!m.ops.empty()) {
+    std::string text = "op,type,kernel,ms,percent,gmac_per_s\n";
+    const double total = Total(m.ops);
+    for (const OpTime& op : m.ops) {
+      text += Cell(op.name) + "," + Cell(op.type) + "," + Cell(op.kernel);
+      text += Format(",%.6f,%.2f,%.3f\n", op.ms, total > 0 ? 100 * op.ms / total : 0, Rate(op.macs, op.ms));
+    }
+    return text;
+  }
+  return "model,file_bytes,num_threads,runs,mean_ms,sd_ms,min_ms,median_ms,p90_ms,p99_ms,first_run_ms,load_ms,"
+         "prepare_ms,macs,gmac_per_s,session_bytes,peak_rss_bytes\n" +
+         Cell(ModelName(options)) +
+         Format(",%llu,%d,%zu,%.6f,%.6f,%.6f,%.6f,%.6f,%.6f,%.6f,%.6f,%.6f,%llu,%.3f,%llu,%llu\n",
+                static_cast<unsigned long long>(m.file_bytes), options.num_threads, m.samples_ns.size(), s.mean, s.sd,
+                s.min, s.median, s.p90, s.p99, m.first_run_ms, m.load_ms, m.prepare_ms,
+                static_cast<unsigned long long>(m.macs), Rate(m.macs, s.mean),
+                static_cast<unsigned long long>(m.session_bytes), static_cast<unsigned long long>(m.peak_rss_bytes));
+}
+
+std::string Json(const MeasureOptions& options, const Measurement& m, const Statistics& s) {
+  std::string text = "{\n  \"schema_version\": 1,\n  \"model\": " + JsonString(options.model) +
+                     ",\n  \"version\": " + JsonString(aq_version()) + ",\n  \"build\": " + JsonString(aq_build_info()) +
+                     ",\n  \"cpu\": " + JsonString(aq_cpu_name()) + ",\n  \"isa\": " +
+                     JsonString(options.isa.empty() ? aq_isa_usable() : options.isa);
+  text += Format(",\n  \"num_threads\": %d,\n  \"runs\": %zu,\n  \"mean_ms\": %.6f,\n  \"sd_ms\": %.6f,\n",
+                 options.num_threads, m.samples_ns.size(), s.mean, s.sd);
+  text += Format("  \"min_ms\": %.6f,\n  \"median_ms\": %.6f,\n  \"p90_ms\": %.6f,\n  \"p99_ms\": %.6f,\n", s.min,
+                 s.median, s.p90, s.p99);
+  text += Format("  \"max_ms\": %.6f,\n  \"first_run_ms\": %.6f,\n  \"load_ms\": %.6f,\n  \"prepare_ms\": %.6f,\n", s.max,
+                 m.first_run_ms, m.load_ms, m.prepare_ms);
+  text += Format("  \"macs\": %llu,\n  \"gmac_per_s\": %.3f,\n", static_cast<unsigned long long>(m.macs),
+                 Rate(m.macs, s.mean));
+  text += Format("  \"file_bytes\": %llu,\n  \"session_bytes\": %llu,\n  \"peak_rss_bytes\": %llu,\n",
+                 static_cast<unsigned long long>(m.file_bytes), static_cast<unsigned long long>(m.session_bytes),
+                 static_cast<unsigned long long>(m.peak_rss_bytes));
+  text += "  \"samples_ns\": [";
+  for (size_t i = 0; i < m.samples_ns.size(); ++i) {
+    text += Format("%s%llu", i == 0 ? "" : ", ", static_cast<unsigned long long>(m.samples_ns[i]));
+  }
+  text += "],\n  \"ops\": [";
+  for (size_t i = 0; i < m.ops.size(); ++i) {
+    const OpTime& op = m.ops[i];
+    text += Format("%s\n    {\"name\": ", i == 0 ? "" : ",");
+    text += JsonString(op.name) + ", \"type\": " + JsonString(op.type) + ", \"kernel\": " + JsonString(op.kernel);
+    text += Format(", \"ms\": %.6f, \"macs\": %llu}", op.ms, static_cast<unsigned long long>(op.macs));
+  }
+  return text + (m.ops.empty() ? "]\n}\n" : "\n  ]\n}\n");
+}
+
+std::string GoogleBenchmark(const MeasureOptions& options, const Measurement& m, const Statistics& s) {
+  const std::string name = ModelName(options) + "/threads:" + std::to_string(options.num_threads);
+  const size_t runs = m.samples_ns.size();
+  // What compare.py needs of an entry; wall time stands for CPU time, which is not measured.
+  const auto entry = [&](const char* suffix, const char* aggregate, double ms) {
+    const bool is_run = aggregate[0] == 0;
+    std::string text = "    {\"name\": " + JsonString(name + suffix) + ", \"run_name\": " + JsonString(name);
+    text += Format(", \"run_type\": \"%s\", ", is_run ? "iteration" : "aggregate");
+    if (!is_run) text += Format("\"aggregate_name\": \"%s\", \"aggregate_unit\": \"time\", ", aggregate);
+    text += Format("\"family_index\": 0, \"per_family_instance_index\": 0, \"repetitions\": 1, \"threads\": %d, ",
+                   options.num_threads);
+    if (is_run) text += "\"repetition_index\": 0, ";
+    text += Format("\"iterations\": %zu, \"real_time\": %.6f, \"cpu_time\": %.6f, \"time_unit\": \"ms\"}", runs, ms, ms);
+    return text;
+  };
+  return "{\n  \"context\": {\"executable\": \"aq_bench\", \"library_build_type\": \"release\", \"cpu\": " +
+         JsonString(aq_cpu_name()) + ", \"aq_version\": " + JsonString(aq_version()) + "},\n  \"benchmarks\": [\n" +
+         entry("", "", s.mean) + ",\n" + entry("_mean", "mean", s.mean) + ",\n" +
+         entry("_median", "median", s.median) + ",\n" + entry("_stddev", "stddev", s.sd) + "\n  ]\n}\n";
+}
+
+struct Writer {
+  const char* format;
+  std::string (*write)(const MeasureOptions&, const Measurement&, const Statistics&);
+};
+constexpr Writer kWriters[] = {{"md", Markdown}, {"csv", Csv}, {"json", Json}, {"gbench", GoogleBenchmark}};
+
+}  // namespace
+
+std::string Report(const std::string& format, const MeasureOptions& options, const Measurement& measurement) {
+  const Statistics statistics = Summarize(measurement.samples_ns);
+  for (const Writer& writer : kWriters) {
+    if (format == writer.format) return writer.write(options, measurement, statistics);
+  }
+  return {};
+}
+
+std::string Context(const MeasureOptions& options) {
+  return std::string("aq_bench ") + aq_version() + " (" + aq_build_info() + ")  " + aq_cpu_name() + "  isa " +
+         (options.isa.empty() ? aq_isa_usable() : options.isa.c_str()) + "  threads " +
+         std::to_string(options.num_threads) + "\n";
+}
+
+}  // namespace aq::bench
