@@ -9,7 +9,7 @@
 #include <algorithm>
 #include <atomic>
 #include <new>
-#include <vector>
+#include <utility>
 
 namespace aq {
 
@@ -43,23 +43,22 @@ int GrantedThreads(int wanted) {
   struct Gate {
     pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
   } gate;
-  std::vector<pthread_t> threads;
-  threads.reserve(static_cast<size_t>(wanted));
+  const auto threads = std::unique_ptr<pthread_t[]>(new (std::nothrow) pthread_t[static_cast<size_t>(wanted)]);
+  if (threads == nullptr) return 0;
+  int granted = 0;
   pthread_mutex_lock(&gate.mutex);
-  for (int i = 0; i < wanted; ++i) {
-    pthread_t thread;
+  for (; granted < wanted; ++granted) {
     const auto wait = [](void* argument) -> void* {
       Gate* held = static_cast<Gate*>(argument);
       pthread_mutex_lock(&held->mutex);
       pthread_mutex_unlock(&held->mutex);
       return nullptr;
     };
-    if (pthread_create(&thread, nullptr, wait, &gate) != 0) break;
-    threads.push_back(thread);
+    if (pthread_create(&threads[static_cast<size_t>(granted)], nullptr, wait, &gate) != 0) break;
   }
   pthread_mutex_unlock(&gate.mutex);
-  for (pthread_t thread : threads) pthread_join(thread, nullptr);
-  return static_cast<int>(threads.size());
+  for (int i = 0; i < granted; ++i) pthread_join(threads[static_cast<size_t>(i)], nullptr);
+  return granted;
 }
 
 }  // namespace

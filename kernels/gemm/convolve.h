@@ -35,7 +35,8 @@ struct Convolution {
 
 // Bytes of scratch one thread needs (row pointers, row sums).
 size_t ConvolveScratchBytes(const Convolution& convolution);
-// Output pixels [m_begin, m_end) of out_h * out_w (any split gives the same bits).
+// Output pixels [m_begin, m_end) of out_h * out_w (any split gives the same bits). Outputs overlap neither the
+// input nor the residual.
 //   input [in_h][in_w][in_c] + kReadSlack; residual null or [out_h][out_w][out_c]; out[o] [out_h][out_w][out_c]
 void Convolve(const Convolution& convolution, const uint8_t* input, const uint8_t* residual, void* const* out,
               size_t m_begin, size_t m_end, void* scratch);
