@@ -21,7 +21,8 @@ train=idx:$images/train-images-idx3-ubyte.gz,$images/train-labels-idx1-ubyte.gz
 test=idx:$images/t10k-images-idx3-ubyte.gz,$images/t10k-labels-idx1-ubyte.gz
 # input = (pixel - mean) / std: what the network was trained with (models/README.md).
 preprocess=(--color gray --mean 72.94 --std 90.02)
-options=(--calib "$train" --calib-count 512 --edges qdrop --seed 1 "${preprocess[@]}")
+labels=models/fashion_mnist_labels.txt
+options=(--calib "$train" --calib-count 512 --edges qdrop --seed 1 --labels "$labels" "${preprocess[@]}")
 threads=$(nproc)
 
 steps=$((3 + ${#recipes[@]})) step=0
@@ -40,7 +41,7 @@ mkdir -p "$folder"
 
 # Everything the .aqm depends on. The converter is deterministic, so equal keys mean equal files.
 conversion_key() {
-  sha256sum "$network" "$aq" "$images"/train-*.gz
+  sha256sum "$network" "$labels" "$aq" "$images"/train-*.gz
   printf '%s\n' "$1" "${options[@]}"
 }
 
