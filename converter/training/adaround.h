@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// AdaRound (Nagel et al. 2020): weights whose rounding direction is learned through h(alpha) in [0, 1], on the grids of
+// weight_quantizer.h; optionally with the learned step of Genie-M (the base code stays where it was).
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "converter/training/tape.h"
+
+namespace aq::converter::training {
+
+inline constexpr float kZeta = 1.1f, kGamma = -0.1f;  // stretch of the sigmoid
+
+// real = scale[n] * (code - zero_point[n]), code = clip(base + h(alpha) + zero_point, code_min, code_max).
+struct WeightQuantizer {
+  int32_t code_min = 0, code_max = 0;
+  std::vector<int32_t> zero_point;  // [n]
+  std::vector<float> base;          // floor(weight / scale), shape of the weights, frozen
+  Parameter alpha;                  // shape of the weights
+  Parameter scale;                  // {n}; is_trained = false unless the step is learned
+
+  int64_t per_channel() const { return static_cast<int64_t>(base.size() / zero_point.size()); }
+};
+
+// Starts at the float weights: h(alpha) is the fraction of weight / scale. shape[0] = n.
+WeightQuantizer MakeWeightQuantizer(const Shape& shape, std::span<const float> weights, std::span<const float> scale,
+                                    std::span<const int32_t> zero_point, int32_t code_min, int32_t code_max);
+
+enum class WeightRounding { kSoft, kHard };
+// The weights on the tape. Soft: gradients to alpha and scale. Hard: h = (alpha >= 0), gradient to scale only.
+Var RoundedWeights(Tape* tape, WeightQuantizer* quantizer, WeightRounding rounding);
+// The codes of kHard.
+std::vector<int8_t> HardCodes(const WeightQuantizer& quantizer);
+
+// sum over weights of 1 - |2 h - 1|^beta: pushes every h to 0 or 1, the harder the smaller beta.
+Var RoundingRegulariser(Tape* tape, WeightQuantizer* quantizer, float beta);
+// 20 -> 2 linearly after the first fifth of the iterations; 0 before: leave the regulariser out.
+float AnnealedBeta(int64_t iteration, int64_t iterations);
+
+float SoftStep(float alpha);  // h
+
+}  // namespace aq::converter::training
