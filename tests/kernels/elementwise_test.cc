@@ -5,12 +5,16 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <ostream>
 
 #include "kernels/elementwise/reference.h"
 #include "kernels/pool/reference.h"
 #include "tests/kernels/convolution_case.h"
 
 namespace aq {
+
+void PrintTo(const RowKernels& kernels, std::ostream* out) { *out << kernels.name; }
+
 namespace {
 
 constexpr size_t kRowLengths[] = {1, 7, 15, 16, 17, 31, 32, 33, 64, 100};

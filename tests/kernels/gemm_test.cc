@@ -2,11 +2,16 @@
 // Every row of the GEMM table against the reference loops, through packer and driver: exact equality.
 #include <gtest/gtest.h>
 
+#include <ostream>
+
 #include "kernels/gemm/convolve.h"
 #include "platforms/cpu.h"
 #include "tests/kernels/convolution_case.h"
 
 namespace aq {
+
+void PrintTo(const GemmKernel& kernel, std::ostream* out) { *out << kernel.name; }
+
 namespace {
 
 // Packs and runs one case on one kernel, the output pixels split in two at a random place.
