@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Opens and reads ONNX external data without leaving the model's folder: no absolute paths, no "..", no symbolic or hard
-// links, regular files only (reliability.md V3). Called by onnx_tensor.cc.
+// Opens and reads ONNX external data without leaving the model's folder: no absolute paths, no "..", no symbolic or
+// hard links, regular files only (reliability.md V3). Called by onnx_tensor.cc.
 #pragma once
 
 #include <cstdint>

@@ -81,7 +81,8 @@ struct FloatExecutor::Impl {
     const SerialOpenMp serial;
     const Node& node = graph->nodes[index];
     const FloatOp& op = Op(index);
-    const bool is_product = std::holds_alternative<Conv>(node.attributes) || std::holds_alternative<Dense>(node.attributes);
+    const bool is_product =
+        std::holds_alternative<Conv>(node.attributes) || std::holds_alternative<Dense>(node.attributes);
     const bool has_residual = is_product && inputs.size() == 2;
     const int64_t batch = inputs[0]->shape[0];
     FloatTensor out;

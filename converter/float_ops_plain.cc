@@ -32,8 +32,8 @@ std::vector<int64_t> RowMajorStrides(const Shape& shape) {
 
 // Visits every index of `extent` in row-major order: fn(a, b), two offsets that move by their own strides.
 template <class F>
-void ForEach(const Shape& extent, const std::vector<int64_t>& a_strides, int64_t a, const std::vector<int64_t>& b_strides,
-             int64_t b, F fn) {
+void ForEach(const Shape& extent, const std::vector<int64_t>& a_strides, int64_t a,
+             const std::vector<int64_t>& b_strides, int64_t b, F fn) {
   std::vector<int64_t> index(extent.size(), 0);
   const size_t last = extent.size() - 1;
   const int64_t rows = Elements(extent) / extent[last];
@@ -125,9 +125,8 @@ struct PlainMaker {
     });
   }
   std::unique_ptr<FloatOp> operator()(const Reshape&) const {
-    return Loop([n = size()](const Inputs& inputs, float* output) {
-      std::memcpy(output, inputs[0], n * sizeof(float));
-    });
+    return Loop(
+        [n = size()](const Inputs& inputs, float* output) { std::memcpy(output, inputs[0], n * sizeof(float)); });
   }
   std::unique_ptr<FloatOp> operator()(const Transpose& transpose) const {
     const std::vector<int64_t> in_strides = RowMajorStrides(in());
@@ -150,7 +149,8 @@ struct PlainMaker {
     for (size_t i = 0; i < out_strides.size(); ++i) offset += pad.before[i] * out_strides[i];
     return Loop([=, extent = in(), n = size()](const Inputs& inputs, float* output) {
       std::fill_n(output, n, 0.0f);
-      ForEach(extent, in_strides, 0, out_strides, offset, [&](int64_t from, int64_t to) { output[to] = inputs[0][from]; });
+      ForEach(extent, in_strides, 0, out_strides, offset,
+              [&](int64_t from, int64_t to) { output[to] = inputs[0][from]; });
     });
   }
   // output[row-major] = input[offset + index * strides]

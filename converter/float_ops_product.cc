@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Conv and Dense on oneDNN. The primitive chooses its layouts; inputs and outputs are reordered at the border when they
 // differ from NCHW. Made for one image and one thread, so the result depends on neither batch nor thread count.
-#include <oneapi/dnnl/dnnl.hpp>
-
 #include <cstring>
+#include <oneapi/dnnl/dnnl.hpp>
 #include <unordered_map>
 
 #include "converter/float_ops.h"
@@ -73,8 +72,7 @@ class ProductOp : public FloatOp {
       in = blocked;
     }
     const memory plain_out(plain_out_, Engine(), output);
-    const memory out =
-        from_out_.is_needed ? memory(out_, Engine(), scratch->Get(1, out_.get_size())) : plain_out;
+    const memory out = from_out_.is_needed ? memory(out_, Engine(), scratch->Get(1, out_.get_size())) : plain_out;
     std::unordered_map<int, memory> arguments = {
         {DNNL_ARG_SRC, in}, {DNNL_ARG_WEIGHTS, weights_}, {DNNL_ARG_BIAS, bias_}, {DNNL_ARG_DST, out}};
     if (scratchpad_.get_size() > 0) {
@@ -100,10 +98,10 @@ std::unique_ptr<FloatOp> MakeConv(const Conv& conv, const OpShapes& shapes) {
   const memory::dims in = shapes.inputs[0], out = shapes.output;
   memory::dims weights = {out[1], in[1] / conv.groups, w.kernel_h, w.kernel_w};
   if (conv.groups > 1) weights = {conv.groups, out[1] / conv.groups, in[1] / conv.groups, w.kernel_h, w.kernel_w};
-  const dnnl::convolution_forward::desc desc(
-      dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct, Any(in), Any(weights), Any({out[1]}),
-      Any(out), {w.stride_h, w.stride_w}, {w.dilation_h - 1, w.dilation_w - 1}, {w.pad_top, w.pad_left},
-      {w.pad_bottom, w.pad_right});
+  const dnnl::convolution_forward::desc desc(dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct,
+                                             Any(in), Any(weights), Any({out[1]}), Any(out), {w.stride_h, w.stride_w},
+                                             {w.dilation_h - 1, w.dilation_w - 1}, {w.pad_top, w.pad_left},
+                                             {w.pad_bottom, w.pad_right});
   const dnnl::convolution_forward::primitive_desc chosen(desc, UserScratchpad(), Engine());
   return std::make_unique<ProductOp>(chosen, dnnl::convolution_forward(chosen), in, weights, out, conv.weights,
                                      conv.bias);
@@ -111,8 +109,8 @@ std::unique_ptr<FloatOp> MakeConv(const Conv& conv, const OpShapes& shapes) {
 
 std::unique_ptr<FloatOp> MakeDense(const Dense& dense, const OpShapes& shapes) {
   const memory::dims in = shapes.inputs[0], out = shapes.output, weights = {out[1], in[1]};
-  const dnnl::inner_product_forward::desc desc(dnnl::prop_kind::forward_inference, Any(in), Any(weights),
-                                               Any({out[1]}), Any(out));
+  const dnnl::inner_product_forward::desc desc(dnnl::prop_kind::forward_inference, Any(in), Any(weights), Any({out[1]}),
+                                               Any(out));
   const dnnl::inner_product_forward::primitive_desc chosen(desc, UserScratchpad(), Engine());
   return std::make_unique<ProductOp>(chosen, dnnl::inner_product_forward(chosen), in, weights, out, dense.weights,
                                      dense.bias);

@@ -19,22 +19,38 @@ Overloaded(Visitors...) -> Overloaded<Visitors...>;
 
 const char* FunctionName(Function function) {
   switch (function) {
-    case Function::kIdentity: return "Identity";
-    case Function::kRelu: return "Relu";
-    case Function::kClip: return "Clip";
-    case Function::kLeakyRelu: return "LeakyRelu";
-    case Function::kSigmoid: return "Sigmoid";
-    case Function::kHardSigmoid: return "HardSigmoid";
-    case Function::kHardSwish: return "HardSwish";
-    case Function::kSilu: return "Silu";
-    case Function::kTanh: return "Tanh";
-    case Function::kElu: return "Elu";
-    case Function::kGelu: return "Gelu";
-    case Function::kSoftplus: return "Softplus";
-    case Function::kExp: return "Exp";
-    case Function::kAbs: return "Abs";
-    case Function::kNeg: return "Neg";
-    case Function::kAffine: return "Affine";
+    case Function::kIdentity:
+      return "Identity";
+    case Function::kRelu:
+      return "Relu";
+    case Function::kClip:
+      return "Clip";
+    case Function::kLeakyRelu:
+      return "LeakyRelu";
+    case Function::kSigmoid:
+      return "Sigmoid";
+    case Function::kHardSigmoid:
+      return "HardSigmoid";
+    case Function::kHardSwish:
+      return "HardSwish";
+    case Function::kSilu:
+      return "Silu";
+    case Function::kTanh:
+      return "Tanh";
+    case Function::kElu:
+      return "Elu";
+    case Function::kGelu:
+      return "Gelu";
+    case Function::kSoftplus:
+      return "Softplus";
+    case Function::kExp:
+      return "Exp";
+    case Function::kAbs:
+      return "Abs";
+    case Function::kNeg:
+      return "Neg";
+    case Function::kAffine:
+      return "Affine";
   }
   return "?";
 }
@@ -109,8 +125,8 @@ std::vector<std::vector<int>> Consumers(const Graph& graph) {
 }
 
 const char* OpName(const Attributes& attributes) {
-  static constexpr const char* kNames[] = {"Conv", "Dense",       "Add",     "Mul",       "Concat", "Pool",
-                                           "Elementwise", "Reshape", "Transpose", "Slice",  "Pad"};
+  static constexpr const char* kNames[] = {"Conv",        "Dense",   "Add",       "Mul",   "Concat", "Pool",
+                                           "Elementwise", "Reshape", "Transpose", "Slice", "Pad"};
   static_assert(std::size(kNames) == std::variant_size_v<Attributes>);
   return kNames[attributes.index()];
 }
@@ -152,22 +168,38 @@ int64_t Macs(const Graph& graph) {
 float Apply(const Elementwise& elementwise, float x) {
   const float alpha = elementwise.alpha, beta = elementwise.beta;
   switch (elementwise.function) {
-    case Function::kIdentity: return x;
-    case Function::kRelu: return std::max(x, 0.0f);
-    case Function::kClip: return std::min(std::max(x, alpha), beta);
-    case Function::kLeakyRelu: return x < 0 ? alpha * x : x;
-    case Function::kSigmoid: return 1.0f / (1.0f + std::exp(-x));
-    case Function::kHardSigmoid: return std::max(0.0f, std::min(1.0f, alpha * x + beta));
-    case Function::kHardSwish: return x * std::max(0.0f, std::min(1.0f, x / 6.0f + 0.5f));
-    case Function::kSilu: return x / (1.0f + std::exp(-x));
-    case Function::kTanh: return std::tanh(x);
-    case Function::kElu: return x < 0 ? alpha * std::expm1(x) : x;
-    case Function::kGelu: return 0.5f * x * (1.0f + std::erf(x * 0.70710678f));
-    case Function::kSoftplus: return x > 20 ? x : std::log1p(std::exp(x));
-    case Function::kExp: return std::exp(x);
-    case Function::kAbs: return std::fabs(x);
-    case Function::kNeg: return -x;
-    case Function::kAffine: return alpha * x + beta;
+    case Function::kIdentity:
+      return x;
+    case Function::kRelu:
+      return std::max(x, 0.0f);
+    case Function::kClip:
+      return std::min(std::max(x, alpha), beta);
+    case Function::kLeakyRelu:
+      return x < 0 ? alpha * x : x;
+    case Function::kSigmoid:
+      return 1.0f / (1.0f + std::exp(-x));
+    case Function::kHardSigmoid:
+      return std::max(0.0f, std::min(1.0f, alpha * x + beta));
+    case Function::kHardSwish:
+      return x * std::max(0.0f, std::min(1.0f, x / 6.0f + 0.5f));
+    case Function::kSilu:
+      return x / (1.0f + std::exp(-x));
+    case Function::kTanh:
+      return std::tanh(x);
+    case Function::kElu:
+      return x < 0 ? alpha * std::expm1(x) : x;
+    case Function::kGelu:
+      return 0.5f * x * (1.0f + std::erf(x * 0.70710678f));
+    case Function::kSoftplus:
+      return x > 20 ? x : std::log1p(std::exp(x));
+    case Function::kExp:
+      return std::exp(x);
+    case Function::kAbs:
+      return std::fabs(x);
+    case Function::kNeg:
+      return -x;
+    case Function::kAffine:
+      return alpha * x + beta;
   }
   return x;
 }

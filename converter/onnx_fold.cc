@@ -58,7 +58,8 @@ Result<Constant> FoldCast(const onnx::NodeProto& node, const Constant& in) {
     case onnx::TensorProto::STRING:
     case onnx::TensorProto::COMPLEX64:
     case onnx::TensorProto::COMPLEX128:
-    case 0: return Error(Code::kUnsupported, "Cast to type %d", static_cast<int>(to));
+    case 0:
+      return Error(Code::kUnsupported, "Cast to type %d", static_cast<int>(to));
     default:
       for (size_t i = 0; i < in.size(); ++i) out.ints.push_back(in.is_float ? Truncate(in.floats[i]) : in.ints[i]);
       return out;
@@ -69,7 +70,8 @@ Result<Constant> FoldRange(const std::vector<const Constant*>& inputs) {
   const Constant &start = *inputs[0], &limit = *inputs[1], &delta = *inputs[2];
   if (start.size() != 1 || limit.size() != 1 || delta.size() != 1) return Error(Code::kCorrupt, "Range needs scalars");
   const double step = delta.AsFloat(0);
-  const double count = std::ceil((static_cast<double>(limit.AsFloat(0)) - static_cast<double>(start.AsFloat(0))) / step);
+  const double count =
+      std::ceil((static_cast<double>(limit.AsFloat(0)) - static_cast<double>(start.AsFloat(0))) / step);
   if (!(count <= 1 << 24)) return Error(Code::kCorrupt, "Range of more than 2^24 elements");
   const size_t n = count > 0 ? static_cast<size_t>(count) : 0;
   Constant out;
@@ -96,14 +98,50 @@ Result<Constant> FoldNode(const onnx::NodeProto& node, int64_t opset, const std:
     const char* op;
     size_t least;
   };
-  static constexpr Arity kArities[] = {
-      {"ConstantOfShape", 1}, {"Cast", 1}, {"Identity", 1}, {"Dropout", 1}, {"Shape", 1},   {"Size", 1},
-      {"Gather", 2},          {"Concat", 1}, {"Unsqueeze", 1}, {"Squeeze", 1}, {"Reshape", 1}, {"Flatten", 1},
-      {"Transpose", 1},       {"Slice", 1},  {"Expand", 2}, {"Range", 3},   {"Where", 3},
-      {"Equal", 2}, {"Less", 2}, {"Greater", 2}, {"Add", 2}, {"Sub", 2}, {"Mul", 2}, {"Div", 2}, {"Pow", 2},
-      {"Mod", 2}, {"Min", 1}, {"Max", 1}, {"And", 2}, {"Or", 2}, {"Not", 1}, {"Neg", 1}, {"Abs", 1}, {"Sqrt", 1},
-      {"Reciprocal", 1}, {"Exp", 1}, {"Log", 1}, {"Ceil", 1}, {"Floor", 1}, {"Round", 1}, {"ReduceProd", 1},
-      {"ReduceSum", 1}, {"ReduceMax", 1}, {"ReduceMin", 1}};
+  static constexpr Arity kArities[] = {{"ConstantOfShape", 1},
+                                       {"Cast", 1},
+                                       {"Identity", 1},
+                                       {"Dropout", 1},
+                                       {"Shape", 1},
+                                       {"Size", 1},
+                                       {"Gather", 2},
+                                       {"Concat", 1},
+                                       {"Unsqueeze", 1},
+                                       {"Squeeze", 1},
+                                       {"Reshape", 1},
+                                       {"Flatten", 1},
+                                       {"Transpose", 1},
+                                       {"Slice", 1},
+                                       {"Expand", 2},
+                                       {"Range", 3},
+                                       {"Where", 3},
+                                       {"Equal", 2},
+                                       {"Less", 2},
+                                       {"Greater", 2},
+                                       {"Add", 2},
+                                       {"Sub", 2},
+                                       {"Mul", 2},
+                                       {"Div", 2},
+                                       {"Pow", 2},
+                                       {"Mod", 2},
+                                       {"Min", 1},
+                                       {"Max", 1},
+                                       {"And", 2},
+                                       {"Or", 2},
+                                       {"Not", 1},
+                                       {"Neg", 1},
+                                       {"Abs", 1},
+                                       {"Sqrt", 1},
+                                       {"Reciprocal", 1},
+                                       {"Exp", 1},
+                                       {"Log", 1},
+                                       {"Ceil", 1},
+                                       {"Floor", 1},
+                                       {"Round", 1},
+                                       {"ReduceProd", 1},
+                                       {"ReduceSum", 1},
+                                       {"ReduceMax", 1},
+                                       {"ReduceMin", 1}};
   const Arity* arity = nullptr;
   for (const Arity& row : kArities) {
     if (op == row.op) arity = &row;

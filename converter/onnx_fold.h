@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Evaluates ONNX nodes whose inputs are all constants: shape plumbing and expressions on weights. Called by the importer.
+// Evaluates ONNX nodes whose inputs are all constants: shape plumbing and expressions on weights. Called by the
+// importer.
 #pragma once
 
 #include <vector>

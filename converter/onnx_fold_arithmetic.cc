@@ -41,11 +41,14 @@ constexpr Binary kBinaries[] = {
        const double power = std::pow(static_cast<double>(a), static_cast<double>(b));
        return std::fabs(power) < 9e18 ? static_cast<int64_t>(power) : int64_t{0};
      }},
-    {"Min", false, [](float a, float b) { return std::min(a, b); }, [](int64_t a, int64_t b) { return std::min(a, b); }},
-    {"Max", false, [](float a, float b) { return std::max(a, b); }, [](int64_t a, int64_t b) { return std::max(a, b); }},
+    {"Min", false, [](float a, float b) { return std::min(a, b); },
+     [](int64_t a, int64_t b) { return std::min(a, b); }},
+    {"Max", false, [](float a, float b) { return std::max(a, b); },
+     [](int64_t a, int64_t b) { return std::max(a, b); }},
     {"Equal", true, [](float a, float b) { return a == b ? 1.0f : 0.0f; },
      [](int64_t a, int64_t b) { return int64_t{a == b}; }},
-    {"Less", true, [](float a, float b) { return a < b ? 1.0f : 0.0f; }, [](int64_t a, int64_t b) { return int64_t{a < b}; }},
+    {"Less", true, [](float a, float b) { return a < b ? 1.0f : 0.0f; },
+     [](int64_t a, int64_t b) { return int64_t{a < b}; }},
     {"Greater", true, [](float a, float b) { return a > b ? 1.0f : 0.0f; },
      [](int64_t a, int64_t b) { return int64_t{a > b}; }},
     {"And", true, [](float a, float b) { return a != 0 && b != 0 ? 1.0f : 0.0f; },
@@ -124,9 +127,8 @@ Result<Constant> FoldReduce(const NodeAttributes& attributes, const char* binary
   if ((has_axes && in.shape.size() > 1) || in.size() == 0) {
     return Error(Code::kUnsupported, "reduction of constants along some axes");
   }
-  const Binary* binary = std::find_if(std::begin(kBinaries), std::end(kBinaries), [&](const Binary& row) {
-    return std::string_view(row.op) == binary_op;
-  });
+  const Binary* binary = std::find_if(std::begin(kBinaries), std::end(kBinaries),
+                                      [&](const Binary& row) { return std::string_view(row.op) == binary_op; });
   Constant out;
   out.is_float = in.is_float;
   if (attributes.Int("keepdims", 1)) out.shape.assign(in.shape.size(), 1);

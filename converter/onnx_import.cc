@@ -95,8 +95,8 @@ class Walk {
       }
       if (!constant.ok()) return constant.status();
       state_.constants.push_back(std::move(constant).value());
-      AQ_RETURN_IF_ERROR(Define(
-          tensor.name(), {.kind = Operand::kConstant, .value = -1, .constant = &state_.constants.back()}));
+      AQ_RETURN_IF_ERROR(
+          Define(tensor.name(), {.kind = Operand::kConstant, .value = -1, .constant = &state_.constants.back()}));
     }
     return {};
   }
@@ -192,8 +192,7 @@ class Walk {
     if (is_constant) {
       AQ_ASSIGN_OR_RETURN(Constant folded, FoldNode(node, state_.opset, constants, state_.source));
       state_.constants.push_back(std::move(folded));
-      state_.operands[node.output(0)] = {
-          .kind = Operand::kConstant, .value = -1, .constant = &state_.constants.back()};
+      state_.operands[node.output(0)] = {.kind = Operand::kConstant, .value = -1, .constant = &state_.constants.back()};
       return {};
     }
     const auto row = Table().find(node.op_type());
@@ -234,8 +233,8 @@ class Walk {
     if (inputs.empty()) return;
     Shape shape = inputs[0];
     static const std::set<std::string> kBroadcasting = {"Add", "Sub", "Mul", "Div", "Pow"};
-    static const std::set<std::string> kSameShape = {"Softmax", "LogSoftmax", "Erf", "Sqrt", "LayerNormalization",
-                                                     "InstanceNormalization", "PRelu", "Selu", "Mish"};
+    static const std::set<std::string> kSameShape = {
+        "Softmax", "LogSoftmax", "Erf", "Sqrt", "LayerNormalization", "InstanceNormalization", "PRelu", "Selu", "Mish"};
     if (op == "MatMul" && inputs.size() == 2 && shape.size() >= 2 && inputs[1].size() >= 2) {
       shape.back() = inputs[1].back();
     } else if (op == "ReduceMean" && NodeAttributes(node).Int("keepdims", 1) && NodeAttributes(node).Has("axes")) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The importer's state and what an op's import function sees. One function per ONNX op (table in onnx_import.cc) turns a
-// NodeProto into Graph nodes; nodes on constants never get here, they are folded.
+// The importer's state and what an op's import function sees. One function per ONNX op (table in onnx_import.cc) turns
+// a NodeProto into Graph nodes; nodes on constants never get here, they are folded.
 #pragma once
 
 #include <deque>
@@ -36,7 +36,7 @@ struct ImportState {
   std::deque<Constant> constants;           // stable addresses
   std::map<std::string, int> uses;          // readers of a name, graph outputs included
   std::set<std::string> output_names;
-  int64_t fixed_batch = 1;                  // N of the file, where a number
+  int64_t fixed_batch = 1;  // N of the file, where a number
   int64_t opset = 0;
   TensorSource source;
   std::vector<Unsupported> unsupported;
@@ -52,12 +52,12 @@ class NodeImport {
   const std::string& op() const;
   size_t num_inputs() const;
   size_t num_outputs() const;
-  bool Has(size_t input) const;             // given and not the empty name
+  bool Has(size_t input) const;  // given and not the empty name
   bool IsConstant(size_t input) const;
   bool IsOutputUsed(size_t output) const;
   bool IsGraphOutput(size_t output) const;  // and read by nothing else
 
-  Result<ValueId> Input(size_t i) const;              // an activation; kUnsupported for a constant
+  Result<ValueId> Input(size_t i) const;                  // an activation; kUnsupported for a constant
   Result<const Constant*> ConstantInput(size_t i) const;  // kUnsupported for an activation
   const Shape& ShapeOf(ValueId value) const { return state_.graph.values[static_cast<size_t>(value)].shape; }
   // Attribute before an opset, constant input from then on; nothing if absent.
@@ -71,7 +71,7 @@ class NodeImport {
   void Bind(size_t output, ValueId value);
   void BindConstant(size_t output, Constant constant);
   void Warn(const std::string& text) { state_.graph.warnings.push_back(text); }
-  std::string Name() const;                       // the node's name, else its first output's
+  std::string Name() const;  // the node's name, else its first output's
   const std::string& OutputName(size_t output) const;
 
   // {1, C} and {1, C, L} as {1, C, 1, L}: helper Reshape where needed. Other ranks than 2 to 4: kUnsupported.
@@ -95,7 +95,7 @@ struct ImportRow {
   ImportFunction function;
 };
 // The tables of the onnx_ops_*.cc files.
-std::vector<ImportRow> LinearOps();       // Conv, Gemm, MatMul, BatchNormalization
+std::vector<ImportRow> LinearOps();  // Conv, Gemm, MatMul, BatchNormalization
 std::vector<ImportRow> PoolOps();
 std::vector<ImportRow> ElementwiseOps();
 std::vector<ImportRow> BinaryOps();

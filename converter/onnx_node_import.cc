@@ -88,16 +88,13 @@ Result<ValueId> NodeImport::Emit(const std::string& suffix, Attributes attribute
   const std::string end = suffix.empty() ? "" : "/" + suffix;
   const ValueId output = static_cast<ValueId>(state_.graph.values.size());
   state_.graph.values.push_back({.name = OutputName(0) + end, .shape = std::move(shape).value()});
-  state_.graph.nodes.push_back({.name = Name() + end,
-                                .attributes = std::move(attributes_in),
-                                .inputs = std::move(inputs),
-                                .output = output});
+  state_.graph.nodes.push_back(
+      {.name = Name() + end, .attributes = std::move(attributes_in), .inputs = std::move(inputs), .output = output});
   return output;
 }
 
 Status NodeImport::Finish(Attributes attributes_in, std::vector<ValueId> inputs, Shape declared, size_t output) {
-  AQ_ASSIGN_OR_RETURN(const ValueId value,
-                      Emit("", std::move(attributes_in), std::move(inputs), std::move(declared)));
+  AQ_ASSIGN_OR_RETURN(const ValueId value, Emit("", std::move(attributes_in), std::move(inputs), std::move(declared)));
   state_.graph.values[static_cast<size_t>(value)].name = OutputName(output);
   Bind(output, value);
   return {};
@@ -109,8 +106,7 @@ void NodeImport::Bind(size_t output, ValueId value) {
 
 void NodeImport::BindConstant(size_t output, Constant constant) {
   state_.constants.push_back(std::move(constant));
-  state_.operands[OutputName(output)] = {
-      .kind = Operand::kConstant, .value = -1, .constant = &state_.constants.back()};
+  state_.operands[OutputName(output)] = {.kind = Operand::kConstant, .value = -1, .constant = &state_.constants.back()};
 }
 
 Result<ValueId> NodeImport::LiftTo4d(ValueId value) {

@@ -15,13 +15,17 @@ struct FunctionRow {
   Function function;
   float alpha, beta;  // defaults of the attributes of these names
 };
-constexpr FunctionRow kFunctions[] = {
-    {"Relu", Function::kRelu, 0, 0},        {"LeakyRelu", Function::kLeakyRelu, 0.01f, 0},
-    {"Sigmoid", Function::kSigmoid, 0, 0},  {"HardSigmoid", Function::kHardSigmoid, 0.2f, 0.5f},
-    {"HardSwish", Function::kHardSwish, 0, 0}, {"Tanh", Function::kTanh, 0, 0},
-    {"Elu", Function::kElu, 1.0f, 0},       {"Softplus", Function::kSoftplus, 0, 0},
-    {"Exp", Function::kExp, 0, 0},          {"Abs", Function::kAbs, 0, 0},
-    {"Neg", Function::kNeg, 0, 0}};
+constexpr FunctionRow kFunctions[] = {{"Relu", Function::kRelu, 0, 0},
+                                      {"LeakyRelu", Function::kLeakyRelu, 0.01f, 0},
+                                      {"Sigmoid", Function::kSigmoid, 0, 0},
+                                      {"HardSigmoid", Function::kHardSigmoid, 0.2f, 0.5f},
+                                      {"HardSwish", Function::kHardSwish, 0, 0},
+                                      {"Tanh", Function::kTanh, 0, 0},
+                                      {"Elu", Function::kElu, 1.0f, 0},
+                                      {"Softplus", Function::kSoftplus, 0, 0},
+                                      {"Exp", Function::kExp, 0, 0},
+                                      {"Abs", Function::kAbs, 0, 0},
+                                      {"Neg", Function::kNeg, 0, 0}};
 
 Status ImportFunction1(NodeImport& node) {
   AQ_ASSIGN_OR_RETURN(const ValueId x, node.Input(0));
@@ -45,10 +49,9 @@ Status ImportClip(NodeImport& node) {
   AQ_ASSIGN_OR_RETURN(const ValueId x, node.Input(0));
   AQ_ASSIGN_OR_RETURN(const auto low, node.Scalar("min", 1, 11));
   AQ_ASSIGN_OR_RETURN(const auto high, node.Scalar("max", 2, 11));
-  return node.Finish(Elementwise{.function = Function::kClip,
-                                 .alpha = low.value_or(-kInfinity),
-                                 .beta = high.value_or(kInfinity)},
-                     {x}, {}, 0);
+  return node.Finish(
+      Elementwise{.function = Function::kClip, .alpha = low.value_or(-kInfinity), .beta = high.value_or(kInfinity)},
+      {x}, {}, 0);
 }
 
 // One slope for the whole tensor.
@@ -56,7 +59,8 @@ Status ImportPRelu(NodeImport& node) {
   AQ_ASSIGN_OR_RETURN(const ValueId x, node.Input(0));
   AQ_ASSIGN_OR_RETURN(const Constant* slope, node.ConstantInput(1));
   for (size_t i = 1; i < slope->size(); ++i) {
-    if (slope->AsFloat(i) != slope->AsFloat(0)) return NotSupported("slopes %s differ", ShapeText(slope->shape).c_str());
+    if (slope->AsFloat(i) != slope->AsFloat(0))
+      return NotSupported("slopes %s differ", ShapeText(slope->shape).c_str());
   }
   if (slope->size() == 0) return Error(Code::kCorrupt, "%s: no slope", node.Name().c_str());
   return node.Finish(Elementwise{.function = Function::kLeakyRelu, .alpha = slope->AsFloat(0)}, {x}, {}, 0);
@@ -103,9 +107,9 @@ Status ImportCast(NodeImport& node) {
 }  // namespace
 
 std::vector<ImportRow> ElementwiseOps() {
-  std::vector<ImportRow> rows = {{"Gelu", ImportGelu},         {"Clip", ImportClip},       {"PRelu", ImportPRelu},
-                                 {"Softmax", ImportSoftmax},   {"LogSoftmax", ImportSoftmax}, {"Identity", ImportNothing},
-                                 {"Dropout", ImportDropout},   {"Cast", ImportCast}};
+  std::vector<ImportRow> rows = {{"Gelu", ImportGelu},       {"Clip", ImportClip},          {"PRelu", ImportPRelu},
+                                 {"Softmax", ImportSoftmax}, {"LogSoftmax", ImportSoftmax}, {"Identity", ImportNothing},
+                                 {"Dropout", ImportDropout}, {"Cast", ImportCast}};
   for (const FunctionRow& row : kFunctions) rows.push_back({row.op, ImportFunction1});
   return rows;
 }

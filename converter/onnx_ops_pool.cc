@@ -138,8 +138,12 @@ Result<Window> ReadWindow(const NodeImport& node, const Shape& in, const std::ve
 }
 
 std::vector<ImportRow> PoolOps() {
-  return {{"MaxPool", ImportPool},          {"AveragePool", ImportPool},       {"GlobalAveragePool", ImportGlobalPool},
-          {"GlobalMaxPool", ImportGlobalPool}, {"ReduceMean", ImportReduce},   {"ReduceMax", ImportReduce}};
+  return {{"MaxPool", ImportPool},
+          {"AveragePool", ImportPool},
+          {"GlobalAveragePool", ImportGlobalPool},
+          {"GlobalMaxPool", ImportGlobalPool},
+          {"ReduceMean", ImportReduce},
+          {"ReduceMax", ImportReduce}};
 }
 
 }  // namespace aq::converter

@@ -29,8 +29,7 @@ Status ImportReshape(NodeImport& node) {
   std::vector<int64_t> dims = *given;
   // The file's own fixed batch size is 1 here.
   if (!dims.empty() && node.fixed_batch() > 1 && dims[0] == node.fixed_batch()) dims[0] = 1;
-  AQ_ASSIGN_OR_RETURN(const Shape shape,
-                      ReshapeShape(node.ShapeOf(x), dims, node.attributes.Int("allowzero", 0) != 0));
+  AQ_ASSIGN_OR_RETURN(const Shape shape, ReshapeShape(node.ShapeOf(x), dims, node.attributes.Int("allowzero", 0) != 0));
   return node.Finish(Reshape{}, {x}, shape, 0);
 }
 
@@ -52,8 +51,8 @@ Status ImportSqueeze(NodeImport& node) {
   const bool is_squeeze = node.op() == "Squeeze";
   if (!is_squeeze && !axes) return Error(Code::kCorrupt, "%s: axes are missing", node.Name().c_str());
   const std::vector<int64_t> given = axes.value_or(std::vector<int64_t>());
-  AQ_ASSIGN_OR_RETURN(const Shape shape, is_squeeze ? SqueezeShape(node.ShapeOf(x), given)
-                                                    : UnsqueezeShape(node.ShapeOf(x), given));
+  AQ_ASSIGN_OR_RETURN(const Shape shape,
+                      is_squeeze ? SqueezeShape(node.ShapeOf(x), given) : UnsqueezeShape(node.ShapeOf(x), given));
   return node.Finish(Reshape{}, {x}, shape, 0);
 }
 
@@ -73,9 +72,8 @@ Status ImportSlice(NodeImport& node) {
   AQ_ASSIGN_OR_RETURN(const auto ends, node.Ints("ends", 2, 10));
   AQ_ASSIGN_OR_RETURN(const auto axes, node.Ints("axes", 3, 10));
   AQ_ASSIGN_OR_RETURN(const auto steps, node.Ints("steps", 4, 10));
-  AQ_ASSIGN_OR_RETURN(const SliceSpec spec,
-                      ResolveSlice(node.ShapeOf(x), starts.value_or(none), ends.value_or(none), axes.value_or(none),
-                                   steps.value_or(none)));
+  AQ_ASSIGN_OR_RETURN(const SliceSpec spec, ResolveSlice(node.ShapeOf(x), starts.value_or(none), ends.value_or(none),
+                                                         axes.value_or(none), steps.value_or(none)));
   if (*std::min_element(spec.stride.begin(), spec.stride.end()) < 1) return NotSupported("negative step");
   return node.Finish(Slice{spec.begin, spec.stride}, {x}, spec.extent, 0);
 }
@@ -203,10 +201,10 @@ Status ImportGather(NodeImport& node) {
 }  // namespace
 
 std::vector<ImportRow> ShapeOps() {
-  return {{"Shape", ImportShape},       {"Size", ImportShape},     {"Reshape", ImportReshape},
-          {"Flatten", ImportFlatten},   {"Squeeze", ImportSqueeze}, {"Unsqueeze", ImportSqueeze},
-          {"Transpose", ImportTranspose}, {"Slice", ImportSlice},   {"Split", ImportSplit},
-          {"Concat", ImportConcat},     {"Pad", ImportPad},        {"Expand", ImportExpand},
+  return {{"Shape", ImportShape},         {"Size", ImportShape},      {"Reshape", ImportReshape},
+          {"Flatten", ImportFlatten},     {"Squeeze", ImportSqueeze}, {"Unsqueeze", ImportSqueeze},
+          {"Transpose", ImportTranspose}, {"Slice", ImportSlice},     {"Split", ImportSplit},
+          {"Concat", ImportConcat},       {"Pad", ImportPad},         {"Expand", ImportExpand},
           {"Gather", ImportGather}};
 }
 

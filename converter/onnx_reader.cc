@@ -49,9 +49,8 @@ Result<Graph> Read(const std::string& path, const ReadOptions& options, std::vec
   }
   ImportState state;
   const std::string folder = std::filesystem::path(path).parent_path().string();
-  state.source = {.folder = folder.empty() ? "." : folder,
-                  .allow_external_data = options.allow_external_data,
-                  .digest = &digest};
+  state.source = {
+      .folder = folder.empty() ? "." : folder, .allow_external_data = options.allow_external_data, .digest = &digest};
   const Status status = ImportGraph(model, &state);
   if (unsupported) *unsupported = state.unsupported;
   if (!status.ok()) return Error(status.code(), "%s: %s", path.c_str(), status.message().c_str());

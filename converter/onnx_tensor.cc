@@ -23,20 +23,26 @@ int BitsOf(int type) {
   switch (type) {
     case onnx::TensorProto::FLOAT:
     case onnx::TensorProto::INT32:
-    case onnx::TensorProto::UINT32: return 32;
+    case onnx::TensorProto::UINT32:
+      return 32;
     case onnx::TensorProto::DOUBLE:
     case onnx::TensorProto::INT64:
-    case onnx::TensorProto::UINT64: return 64;
+    case onnx::TensorProto::UINT64:
+      return 64;
     case onnx::TensorProto::FLOAT16:
     case onnx::TensorProto::BFLOAT16:
     case onnx::TensorProto::INT16:
-    case onnx::TensorProto::UINT16: return 16;
+    case onnx::TensorProto::UINT16:
+      return 16;
     case onnx::TensorProto::INT8:
     case onnx::TensorProto::UINT8:
-    case onnx::TensorProto::BOOL: return 8;
+    case onnx::TensorProto::BOOL:
+      return 8;
     case kUint4:
-    case kInt4: return 4;
-    default: return 0;
+    case kInt4:
+      return 4;
+    default:
+      return 0;
   }
 }
 
@@ -72,21 +78,32 @@ void Decode(const char* bytes, int type, size_t n, Constant* out) {
     for (size_t i = 0; i < n; ++i) out->ints[i] = load(i);
   };
   switch (type) {
-    case onnx::TensorProto::FLOAT: return floats([&](size_t i) { return LoadAt<float>(bytes, i); });
+    case onnx::TensorProto::FLOAT:
+      return floats([&](size_t i) { return LoadAt<float>(bytes, i); });
     case onnx::TensorProto::DOUBLE:
       return floats([&](size_t i) { return static_cast<float>(LoadAt<double>(bytes, i)); });
-    case onnx::TensorProto::FLOAT16: return floats([&](size_t i) { return HalfToFloat(LoadAt<uint16_t>(bytes, i)); });
+    case onnx::TensorProto::FLOAT16:
+      return floats([&](size_t i) { return HalfToFloat(LoadAt<uint16_t>(bytes, i)); });
     case onnx::TensorProto::BFLOAT16:
       return floats([&](size_t i) { return std::bit_cast<float>(uint32_t{LoadAt<uint16_t>(bytes, i)} << 16); });
-    case onnx::TensorProto::INT64: return ints([&](size_t i) { return LoadAt<int64_t>(bytes, i); });
-    case onnx::TensorProto::UINT64: return ints([&](size_t i) { return SaturateUint64(LoadAt<uint64_t>(bytes, i)); });
-    case onnx::TensorProto::INT32: return ints([&](size_t i) { return LoadAt<int32_t>(bytes, i); });
-    case onnx::TensorProto::UINT32: return ints([&](size_t i) { return LoadAt<uint32_t>(bytes, i); });
-    case onnx::TensorProto::INT16: return ints([&](size_t i) { return LoadAt<int16_t>(bytes, i); });
-    case onnx::TensorProto::UINT16: return ints([&](size_t i) { return LoadAt<uint16_t>(bytes, i); });
-    case onnx::TensorProto::INT8: return ints([&](size_t i) { return LoadAt<int8_t>(bytes, i); });
-    case onnx::TensorProto::UINT8: return ints([&](size_t i) { return LoadAt<uint8_t>(bytes, i); });
-    case onnx::TensorProto::BOOL: return ints([&](size_t i) { return LoadAt<uint8_t>(bytes, i) != 0 ? 1 : 0; });
+    case onnx::TensorProto::INT64:
+      return ints([&](size_t i) { return LoadAt<int64_t>(bytes, i); });
+    case onnx::TensorProto::UINT64:
+      return ints([&](size_t i) { return SaturateUint64(LoadAt<uint64_t>(bytes, i)); });
+    case onnx::TensorProto::INT32:
+      return ints([&](size_t i) { return LoadAt<int32_t>(bytes, i); });
+    case onnx::TensorProto::UINT32:
+      return ints([&](size_t i) { return LoadAt<uint32_t>(bytes, i); });
+    case onnx::TensorProto::INT16:
+      return ints([&](size_t i) { return LoadAt<int16_t>(bytes, i); });
+    case onnx::TensorProto::UINT16:
+      return ints([&](size_t i) { return LoadAt<uint16_t>(bytes, i); });
+    case onnx::TensorProto::INT8:
+      return ints([&](size_t i) { return LoadAt<int8_t>(bytes, i); });
+    case onnx::TensorProto::UINT8:
+      return ints([&](size_t i) { return LoadAt<uint8_t>(bytes, i); });
+    case onnx::TensorProto::BOOL:
+      return ints([&](size_t i) { return LoadAt<uint8_t>(bytes, i) != 0 ? 1 : 0; });
     default:  // 4 bits, first element in the low half
       return ints([&](size_t i) {
         const int code = LoadAt<uint8_t>(bytes, i / 2) >> (i % 2 * 4) & 15;
@@ -111,21 +128,28 @@ Status DecodeTyped(const onnx::TensorProto& tensor, int64_t n, const std::string
   switch (type) {
     case onnx::TensorProto::FLOAT:
       out->is_float = true;
-      return copy(tensor.float_data(), "float_data", [](float x) { return x; }, &out->floats);
+      return copy(
+          tensor.float_data(), "float_data", [](float x) { return x; }, &out->floats);
     case onnx::TensorProto::DOUBLE:
       out->is_float = true;
-      return copy(tensor.double_data(), "double_data", [](double x) { return static_cast<float>(x); }, &out->floats);
+      return copy(
+          tensor.double_data(), "double_data", [](double x) { return static_cast<float>(x); }, &out->floats);
     case onnx::TensorProto::FLOAT16:
     case onnx::TensorProto::BFLOAT16:
       out->is_float = true;
-      return copy(tensor.int32_data(), "int32_data", [type](int32_t x) {
-        const uint16_t bits = static_cast<uint16_t>(x);
-        return type == onnx::TensorProto::FLOAT16 ? HalfToFloat(bits) : std::bit_cast<float>(uint32_t{bits} << 16);
-      }, &out->floats);
-    case onnx::TensorProto::INT64: return copy(tensor.int64_data(), "int64_data", same, &out->ints);
+      return copy(
+          tensor.int32_data(), "int32_data",
+          [type](int32_t x) {
+            const uint16_t bits = static_cast<uint16_t>(x);
+            return type == onnx::TensorProto::FLOAT16 ? HalfToFloat(bits) : std::bit_cast<float>(uint32_t{bits} << 16);
+          },
+          &out->floats);
+    case onnx::TensorProto::INT64:
+      return copy(tensor.int64_data(), "int64_data", same, &out->ints);
     case onnx::TensorProto::UINT64:
     case onnx::TensorProto::UINT32:
-      return copy(tensor.uint64_data(), "uint64_data", [](uint64_t x) { return SaturateUint64(x); }, &out->ints);
+      return copy(
+          tensor.uint64_data(), "uint64_data", [](uint64_t x) { return SaturateUint64(x); }, &out->ints);
     case kUint4:
     case kInt4: {
       const int64_t words = n / 2 + n % 2;
@@ -135,7 +159,8 @@ Status DecodeTyped(const onnx::TensorProto& tensor, int64_t n, const std::string
       Decode(bytes.data(), type, static_cast<size_t>(n), out);
       return {};
     }
-    default: return copy(tensor.int32_data(), "int32_data", same, &out->ints);
+    default:
+      return copy(tensor.int32_data(), "int32_data", same, &out->ints);
   }
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Constants of an ONNX graph: TensorProto -> Constant, with every size checked (reliability.md V2). Floating types become
-// float, integer and bool types int64. Called by the importer; does not evaluate anything.
+// Constants of an ONNX graph: TensorProto -> Constant, with every size checked (reliability.md V2). Floating types
+// become float, integer and bool types int64. Called by the importer; does not evaluate anything.
 #pragma once
 
 #include <cstdint>
@@ -19,10 +19,10 @@ class TensorProto;
 namespace aq::converter {
 
 struct Constant {
-  Shape shape;                 // {} is a scalar
+  Shape shape;  // {} is a scalar
   bool is_float = false;
-  std::vector<float> floats;   // is_float
-  std::vector<int64_t> ints;   // otherwise
+  std::vector<float> floats;  // is_float
+  std::vector<int64_t> ints;  // otherwise
   size_t size() const { return is_float ? floats.size() : ints.size(); }
   float AsFloat(size_t i) const { return is_float ? floats[i] : static_cast<float>(ints[i]); }
 };

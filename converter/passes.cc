@@ -16,7 +16,7 @@ Status Lower(Graph* graph) {
   FoldAffine(graph);
   RemoveIdentities(graph);  // reshapes around folded affines are gone now
   FuseActivations(graph);
-  MergePads(graph);         // after activations: a max pool may swallow zeros only behind a Relu
+  MergePads(graph);  // after activations: a max pool may swallow zeros only behind a Relu
   FuseResiduals(graph);
   RemoveDeadNodes(graph);
   if (const Status status = Validate(*graph); !status.ok()) {

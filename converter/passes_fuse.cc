@@ -44,9 +44,8 @@ void MakeHardSigmoid(Graph* graph, Node* node, const Links& links) {
   Node* affine_node = links.Producer(graph, clip_node->inputs[0]);
   const Elementwise* affine = AsFunction(affine_node, Function::kAffine);
   if (!affine || affine_node->has_clip()) return;
-  const Elementwise fused{.function = Function::kHardSigmoid,
-                          .alpha = affine->alpha / clip->beta,
-                          .beta = affine->beta / clip->beta};
+  const Elementwise fused{
+      .function = Function::kHardSigmoid, .alpha = affine->alpha / clip->beta, .beta = affine->beta / clip->beta};
   node->inputs = affine_node->inputs;
   node->attributes = fused;
 }

@@ -12,10 +12,14 @@ bool IsIdentity(const Node& node, const Shape& in, const Shape& out) {
   if (node.has_clip() || in != out) return false;
   if (const auto* e = std::get_if<Elementwise>(&node.attributes)) {
     switch (e->function) {
-      case Function::kIdentity: return true;
-      case Function::kAffine: return e->alpha == 1 && e->beta == 0;
-      case Function::kClip: return e->alpha == -kInfinity && e->beta == kInfinity;
-      default: return false;
+      case Function::kIdentity:
+        return true;
+      case Function::kAffine:
+        return e->alpha == 1 && e->beta == 0;
+      case Function::kClip:
+        return e->alpha == -kInfinity && e->beta == kInfinity;
+      default:
+        return false;
     }
   }
   if (const auto* transpose = std::get_if<Transpose>(&node.attributes)) {
@@ -96,12 +100,13 @@ void EraseRemoved(Graph* graph) {
   std::erase_if(graph->nodes, [](const Node& node) { return node.output < 0; });
 }
 
-void RemoveIdentities(Graph* graph) {
-  DropInputTranspose(graph);
+// One round; what it removes may bring two nodes together that the next round merges.
+static void RemoveOnce(Graph* graph) {
   const Links links(*graph);
   for (Node& node : graph->nodes) {
     const Shape in = graph->values[static_cast<size_t>(node.inputs[0])].shape;
-    if (Transpose* transpose = As<Transpose>(&node); transpose && IsReshape(*transpose, in)) node.attributes = Reshape{};
+    if (Transpose* transpose = As<Transpose>(&node); transpose && IsReshape(*transpose, in))
+      node.attributes = Reshape{};
     MergeWithProducer(graph, &node, links);
   }
   for (Node& node : graph->nodes) {
@@ -116,6 +121,14 @@ void RemoveIdentities(Graph* graph) {
   }
   EraseRemoved(graph);
   RemoveDeadNodes(graph);
+}
+
+void RemoveIdentities(Graph* graph) {
+  DropInputTranspose(graph);
+  for (size_t before = 0; before != graph->nodes.size();) {
+    before = graph->nodes.size();
+    RemoveOnce(graph);
+  }
 }
 
 }  // namespace aq::converter

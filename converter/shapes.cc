@@ -35,8 +35,9 @@ class Inference {
     if (in.size() != 4) return Bad("Conv input " + ShapeText(in) + " has not 4 dimensions");
     const int64_t n = static_cast<int64_t>(conv.bias.size());
     if (conv.groups < 1 || n < 1 || in[1] % conv.groups != 0 || n % conv.groups != 0) {
-      return Error(Code::kInvalidArgument, "groups %" PRId64 " do not divide %" PRId64 " inputs and %" PRId64 " outputs",
-                   conv.groups, in[1], n);
+      return Error(Code::kInvalidArgument,
+                   "groups %" PRId64 " do not divide %" PRId64 " inputs and %" PRId64 " outputs", conv.groups, in[1],
+                   n);
     }
     AQ_ASSIGN_OR_RETURN(Shape out, WindowShape(conv.window, in, n));
     const int64_t want = n * (in[1] / conv.groups) * conv.window.kernel_h * conv.window.kernel_w;
@@ -99,7 +100,8 @@ class Inference {
       seen[static_cast<size_t>(axis)] = true;
       out.push_back(in[static_cast<size_t>(axis)]);
     }
-    if (out.size() != in.size() || transpose.permutation[0] != 0) return Bad("Transpose permutation of " + ShapeText(in));
+    if (out.size() != in.size() || transpose.permutation[0] != 0)
+      return Bad("Transpose permutation of " + ShapeText(in));
     return out;
   }
   Result<Shape> operator()(const Slice& slice) const {
@@ -167,7 +169,8 @@ Result<Shape> InferShape(const Attributes& attributes, const std::vector<Shape>&
   if (out[0] != 1) return Bad("output " + ShapeText(out) + ": the batch must stay the first dimension");
   int64_t elements = 1;
   for (int64_t dim : out) {
-    if (dim < 1 || dim > (int64_t{1} << 28) / elements) return Bad("output " + ShapeText(out) + " is empty or too large");
+    if (dim < 1 || dim > (int64_t{1} << 28) / elements)
+      return Bad("output " + ShapeText(out) + " is empty or too large");
     elements *= dim;
   }
   return out;
