@@ -68,16 +68,18 @@ number() {
 }
 size_of() { stat -c %s "$1" | awk '{ printf "%.1f KiB", $1 / 1024 }'; }
 
-float=$("$aq" eval "$network" --data "$test" "${preprocess[@]}" --threads "$threads" -o json </dev/null)
+float=$("$aq" eval --quiet "$network" --data "$test" "${preprocess[@]}" --threads "$threads" -o json </dev/null)
 top1=$(number 2 .top1 "$float")
 count=$(number 0 .images "$float")
+echo "  float: $top1 %"
 rows=$(row float "$top1 %" "" "$(size_of "$network")" "" "")
 for recipe in "${recipes[@]}"; do
   file=$folder/$recipe.aqm
-  result=$("$aq" eval "$file" --data "$test" --against "$network" --threads "$threads" -o json </dev/null)
+  result=$("$aq" eval --quiet "$file" --data "$test" --against "$network" --threads "$threads" -o json </dev/null)
   top1=$(number 2 .top1 "$result")
   agreement=$(number 2 .agreement "$result")
-  timing=$("$aq_bench" "$file" --num-threads 1 -o json </dev/null)
+  echo "  $recipe: $top1 %"
+  timing=$("$aq_bench" --quiet "$file" --num-threads 1 -o json </dev/null)
   ms=$(number 3 .median_ms "$timing")
   # What the file's rounding tables hold: `nearest` if every border and threshold lies in the middle (numerics.h).
   border=$("$aq" inspect "$file" -o json </dev/null | jq -r '
