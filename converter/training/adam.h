@@ -12,9 +12,9 @@ namespace aq::converter::training {
 struct AdamGroup {
   std::vector<Parameter*> parameters;  // outlive the optimiser
   float learning_rate = 1e-3f;
-  bool cosine = false;        // learning rate * (1 + cos(pi * step / total_steps)) / 2: falls to 0
-  int64_t first_step = 0;     // steps before it leave the group alone (warm-up of borders)
-  float decay = 0;            // decoupled: pulls values towards decay_target by learning rate * decay
+  bool cosine = false;     // learning rate * (1 + cos(pi * step / total_steps)) / 2: falls to 0
+  int64_t first_step = 0;  // steps before it leave the group alone (warm-up of borders)
+  float decay = 0;         // decoupled: pulls values towards decay_target by learning rate * decay
   float decay_target = 0;
 };
 

@@ -58,8 +58,8 @@ struct Primitives {
   dnnl::convolution_forward forward;
   dnnl::convolution_backward_data backward_data;
   dnnl::convolution_backward_weights backward_weights;
-  Layout source, weights, destination;                  // forward
-  Layout data_source, data_weights, data_destination;   // backward data: source is the gradient written
+  Layout source, weights, destination;                 // forward
+  Layout data_source, data_weights, data_destination;  // backward data: source is the gradient written
   Layout weights_source, weights_weights, weights_destination;
 };
 
@@ -90,9 +90,9 @@ class Cache : public Tape::OpCache {
   }
   void AddBackwardData(const Problem& p, Primitives* made) {
     if (made->backward_data) return;
-    const dnnl::convolution_backward_data::desc desc(dnnl::algorithm::convolution_direct, Any(p.source),
-                                                     Any(p.weights), Any(p.destination), p.strides, p.dilates,
-                                                     p.padding_before, p.padding_after);
+    const dnnl::convolution_backward_data::desc desc(dnnl::algorithm::convolution_direct, Any(p.source), Any(p.weights),
+                                                     Any(p.destination), p.strides, p.dilates, p.padding_before,
+                                                     p.padding_after);
     const dnnl::convolution_backward_data::primitive_desc pd(desc, engine, made->forward_desc);
     made->backward_data = dnnl::convolution_backward_data(pd);
     made->data_source = {engine, Plain(p.source), pd.diff_src_desc()};
@@ -165,7 +165,8 @@ void BackwardData(Tape* tape, const Problem& p, Primitives& made, Var x, Var wei
   memory w = made.data_weights.ToBlocked(cache.stream, tape->value(weights),
                                          tape->Temporary(kWeightsRoom, made.data_weights.blocked_floats()));
   memory result = made.data_source.Blocked(tape->Temporary(kSourceRoom, made.data_source.blocked_floats()));
-  made.backward_data.execute(cache.stream, {{DNNL_ARG_DIFF_DST, g}, {DNNL_ARG_WEIGHTS, w}, {DNNL_ARG_DIFF_SRC, result}});
+  made.backward_data.execute(cache.stream,
+                             {{DNNL_ARG_DIFF_DST, g}, {DNNL_ARG_WEIGHTS, w}, {DNNL_ARG_DIFF_SRC, result}});
   Deliver(tape, cache.stream, made.data_source, result, tape->GradientSink(x), tape->count(x));
 }
 
@@ -174,14 +175,13 @@ void BackwardWeights(Tape* tape, const Problem& p, Primitives& made, Var x, Var 
                      float* blocked_x) {
   Cache& cache = CacheOf(tape);
   cache.AddBackwardWeights(p, &made);
-  memory g =
-      made.weights_destination.ToBlocked(cache.stream, tape->gradient(out),
-                                         tape->Temporary(kDestinationRoom, made.weights_destination.blocked_floats()));
-  memory source = made.weights_source.blocked() == made.source.blocked()
-                      ? made.source.Blocked(blocked_x)
-                      : made.weights_source.ToBlocked(
-                            cache.stream, tape->value(x),
-                            tape->Temporary(kSourceRoom, made.weights_source.blocked_floats()));
+  memory g = made.weights_destination.ToBlocked(
+      cache.stream, tape->gradient(out), tape->Temporary(kDestinationRoom, made.weights_destination.blocked_floats()));
+  memory source =
+      made.weights_source.blocked() == made.source.blocked()
+          ? made.source.Blocked(blocked_x)
+          : made.weights_source.ToBlocked(cache.stream, tape->value(x),
+                                          tape->Temporary(kSourceRoom, made.weights_source.blocked_floats()));
   memory result =
       made.weights_weights.Blocked(tape->Temporary(kWeightGradientRoom, made.weights_weights.blocked_floats()));
   float* bias_gradient = tape->Temporary(kBiasRoom, static_cast<size_t>(p.bias[0]));
@@ -216,8 +216,8 @@ Var Conv2d(Tape* tape, Var x, Var weights, Var bias, const Window& window, int64
   memory bias_memory(Vector(problem.bias), cache.engine, bias_data);
   float* y = tape->MutableValue(out);
   const bool direct = made.destination.is_plain();
-  memory result = made.destination.Blocked(
-      direct ? y : tape->Temporary(kDestinationRoom, made.destination.blocked_floats()));
+  memory result =
+      made.destination.Blocked(direct ? y : tape->Temporary(kDestinationRoom, made.destination.blocked_floats()));
   made.forward.execute(
       cache.stream,
       {{DNNL_ARG_SRC, source}, {DNNL_ARG_WEIGHTS, w}, {DNNL_ARG_BIAS, bias_memory}, {DNNL_ARG_DST, result}});

@@ -16,9 +16,9 @@ void FillRange(const Drop& drop, int64_t begin, int64_t end, uint8_t* mask) {
   const uint32_t limit = static_cast<uint32_t>(std::lround(std::clamp(drop.keep, 0.0f, 1.0f) * 65536.0f));
   for (int64_t i = begin; i < end; i += 4) {
     const uint64_t bits = SplitMix64(base + static_cast<uint64_t>(i / 4));
-    uint8_t four[4];
-    for (int j = 0; j < 4; ++j) four[j] = ((bits >> (16 * j)) & 0xFFFF) < limit;
-    std::copy_n(four, std::min<int64_t>(4, end - i), mask + (i - begin));
+    const int64_t draws = std::min<int64_t>(4, end - i);
+    uint8_t* const to = mask + (i - begin);
+    for (int64_t j = 0; j < draws; ++j) to[j] = ((bits >> (16 * j)) & 0xFFFF) < limit;
   }
 }
 
@@ -32,7 +32,10 @@ void MixInputs(const Drop& drop, const float* quantised, const float* exact, int
   ForChunks(count, kChunk, [&](int64_t begin, int64_t end, int64_t) {
     uint8_t mask[kChunk];
     FillRange(drop, begin, end, mask);
-    for (int64_t i = begin; i < end; ++i) out[i] = mask[i - begin] ? quantised[i] : exact[i];
+    for (int64_t i = begin; i < end; ++i) {
+      const float both[2] = {exact[i], quantised[i]};  // no branch: it would be mispredicted every other time
+      out[i] = both[mask[i - begin]];
+    }
   });
 }
 

@@ -103,25 +103,41 @@ float Derivative(const Elementwise& elementwise, float x) {
   const float alpha = elementwise.alpha, beta = elementwise.beta;
   const auto sigmoid = [](float t) { return 1.0f / (1.0f + std::exp(-t)); };
   switch (elementwise.function) {
-    case Function::kIdentity: return 1;
-    case Function::kRelu: return x >= 0 ? 1.0f : 0.0f;
-    case Function::kClip: return x >= alpha && x < beta ? 1.0f : 0.0f;
-    case Function::kLeakyRelu: return x < 0 ? alpha : 1.0f;
-    case Function::kSigmoid: return sigmoid(x) * (1.0f - sigmoid(x));
-    case Function::kHardSigmoid: return alpha * x + beta > 0 && alpha * x + beta < 1 ? alpha : 0.0f;
-    case Function::kHardSwish: return x < -3 ? 0.0f : x >= 3 ? 1.0f : x / 3.0f + 0.5f;
-    case Function::kSilu: return sigmoid(x) * (1.0f + x * (1.0f - sigmoid(x)));
-    case Function::kTanh: return 1.0f - std::tanh(x) * std::tanh(x);
-    case Function::kElu: return x < 0 ? alpha * std::exp(x) : 1.0f;
+    case Function::kIdentity:
+      return 1;
+    case Function::kRelu:
+      return x >= 0 ? 1.0f : 0.0f;
+    case Function::kClip:
+      return x >= alpha && x < beta ? 1.0f : 0.0f;
+    case Function::kLeakyRelu:
+      return x < 0 ? alpha : 1.0f;
+    case Function::kSigmoid:
+      return sigmoid(x) * (1.0f - sigmoid(x));
+    case Function::kHardSigmoid:
+      return alpha * x + beta > 0 && alpha * x + beta < 1 ? alpha : 0.0f;
+    case Function::kHardSwish:
+      return x < -3 ? 0.0f : x >= 3 ? 1.0f : x / 3.0f + 0.5f;
+    case Function::kSilu:
+      return sigmoid(x) * (1.0f + x * (1.0f - sigmoid(x)));
+    case Function::kTanh:
+      return 1.0f - std::tanh(x) * std::tanh(x);
+    case Function::kElu:
+      return x < 0 ? alpha * std::exp(x) : 1.0f;
     case Function::kGelu: {
-      const float density = std::exp(-0.5f * x * x) * (std::numbers::inv_sqrtpi_v<float> / std::numbers::sqrt2_v<float>);
+      const float density =
+          std::exp(-0.5f * x * x) * (std::numbers::inv_sqrtpi_v<float> / std::numbers::sqrt2_v<float>);
       return 0.5f * (1.0f + std::erf(x * 0.70710678f)) + x * density;
     }
-    case Function::kSoftplus: return sigmoid(x);
-    case Function::kExp: return std::exp(x);
-    case Function::kAbs: return x < 0 ? -1.0f : 1.0f;
-    case Function::kNeg: return -1;
-    case Function::kAffine: return alpha;
+    case Function::kSoftplus:
+      return sigmoid(x);
+    case Function::kExp:
+      return std::exp(x);
+    case Function::kAbs:
+      return x < 0 ? -1.0f : 1.0f;
+    case Function::kNeg:
+      return -1;
+    case Function::kAffine:
+      return alpha;
   }
   return 0;
 }

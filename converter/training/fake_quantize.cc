@@ -86,8 +86,12 @@ Var FakeQuantize(Tape* tape, Var x, ActivationQuantizer* quantizer, const FakeQu
   const Rows rows = RowsOf(tape->shape(x), quantizer->channels);
   std::vector<Grid> grids(static_cast<size_t>(rows.channels));
   for (size_t c = 0; c < grids.size(); ++c) grids[c] = GridOf(*quantizer, static_cast<int64_t>(c));
-  const QuantizeShared shared{quantizer->step.value[0],       quantizer->zero_point, MaxLevel(quantizer->bits),
-                              BorderShift(quantizer->bits), quantizer->is_affine(), quantizer->is_free(),
+  const QuantizeShared shared{quantizer->step.value[0],
+                              quantizer->zero_point,
+                              MaxLevel(quantizer->bits),
+                              BorderShift(quantizer->bits),
+                              quantizer->is_affine(),
+                              quantizer->is_free(),
                               options.window};
 
   const size_t bytes = static_cast<size_t>(rows.count);
@@ -123,9 +127,8 @@ Var FakeQuantize(Tape* tape, Var x, ActivationQuantizer* quantizer, const FakeQu
     };
     Accumulate(tape, step, [&](int64_t) { return static_cast<float>(lsq * total(0, 1, 0)); });
     if (entries == 0) return;
-    Accumulate(tape, border, [&](int64_t i) {
-      return static_cast<float>(total(i / entries, rows.channels, 1 + i % entries));
-    });
+    Accumulate(tape, border,
+               [&](int64_t i) { return static_cast<float>(total(i / entries, rows.channels, 1 + i % entries)); });
   });
   return out;
 }

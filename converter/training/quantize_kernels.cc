@@ -60,7 +60,8 @@ AQ_CLONES void QuantizeForward(const float* x, const uint8_t* keep, int64_t coun
 }
 
 // x^ = step * (code - zero_point). In range means that the rounded, unclamped code is in [0, max_level]. With the
-// straight-through estimator code = gain * (x / step + zero_point) + 1/2 - B0 + (rounding error, constant), see border.h.
+// straight-through estimator code = gain * (x / step + zero_point) + 1/2 - B0 + (rounding error, constant), see
+// border.h.
 AQ_CLONES void QuantizeBackward(const float* x, const uint8_t* keep, const float* gradient, int64_t count,
                                 const Grid& grid_in, const QuantizeShared& shared_in, BackwardBlock* block) {
   const Grid grid = grid_in;

@@ -35,7 +35,8 @@ TEST_P(IntegerGrid, ForwardEqualsNumerics) {
   if (q.is_affine()) {
     // Slopes of -1/4, 0, 1/4: the gain 1 - slope has few bits, so the folded multiplier is exact.
     for (size_t i = 0; i < border.size(); i += 2)
-      border[i + 1] = static_cast<float>(static_cast<int>(i / 2 % 3) - 1) * 0.25f * static_cast<float>(MaxLevel(c.bits));
+      border[i + 1] =
+          static_cast<float>(static_cast<int>(i / 2 % 3) - 1) * 0.25f * static_cast<float>(MaxLevel(c.bits));
   }
   Project(&q);
 
@@ -90,8 +91,8 @@ struct Gradients {
   std::vector<float> border;
 };
 
-Gradients GradientsOf(ActivationQuantizer* q, const Shape& shape, const std::vector<float>& x, const std::vector<float>& g,
-              const FakeQuantizeOptions& options) {
+Gradients GradientsOf(ActivationQuantizer* q, const Shape& shape, const std::vector<float>& x,
+                      const std::vector<float>& g, const FakeQuantizeOptions& options) {
   Tape tape(2);
   Parameter input(shape, x);
   q->step.ZeroGradient();
@@ -212,7 +213,8 @@ TEST(Drop, MaskHasTheStatedShareAndDependsOnSeedStreamAndIteration) {
   };
   const std::vector<uint8_t> base = mask(0.5f, {1, 2, 3});
   EXPECT_EQ(base, mask(0.5f, {1, 2, 3}));
-  EXPECT_NEAR(static_cast<double>(std::count(base.begin(), base.end(), 1)), 50000, 700);  // over four standard deviations
+  EXPECT_NEAR(static_cast<double>(std::count(base.begin(), base.end(), 1)), 50000,
+              700);  // over four standard deviations
   for (const RandomKey& other : {RandomKey{2, 2, 3}, RandomKey{1, 3, 3}, RandomKey{1, 2, 4}}) {
     const std::vector<uint8_t> m = mask(0.5f, other);
     int64_t equal = 0;

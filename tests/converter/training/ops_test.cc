@@ -26,26 +26,26 @@ TEST_P(ConvolutionGradient, EqualsFiniteDifferences) {
   const Parameter w =
       RandomParameter({c.out_channels, c.in_channels / c.groups, c.window.kernel_h, c.window.kernel_w}, 2);
   const Parameter b = RandomParameter({c.out_channels}, 3);
-  CheckGradients({x, w, b}, [&](Tape* t, const std::vector<Var>& v) {
-    return Conv2d(t, v[0], v[1], v[2], c.window, c.groups);
-  }, 0.5f, 2e-4);
-  CheckGradients({x, w}, [&](Tape* t, const std::vector<Var>& v) {
-    return Conv2d(t, v[0], v[1], kNoVar, c.window, c.groups);
-  }, 0.5f, 2e-4);
+  CheckGradients(
+      {x, w, b}, [&](Tape* t, const std::vector<Var>& v) { return Conv2d(t, v[0], v[1], v[2], c.window, c.groups); },
+      0.5f, 2e-4);
+  CheckGradients(
+      {x, w}, [&](Tape* t, const std::vector<Var>& v) { return Conv2d(t, v[0], v[1], kNoVar, c.window, c.groups); },
+      0.5f, 2e-4);
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Shapes, ConvolutionGradient,
-    testing::Values(ConvCase{"plain3x3", 16, 16, 1, 8, 8, {3, 3, 1, 1, 1, 1, 1, 1, 1, 1}},
-                    ConvCase{"stem", 3, 8, 1, 9, 7, {3, 3, 2, 2, 1, 1, 1, 1, 1, 1}},
-                    ConvCase{"pointwise_stride", 5, 7, 1, 6, 6, {1, 1, 2, 2, 1, 1, 0, 0, 0, 0}},
-                    ConvCase{"asymmetric_padding", 4, 6, 1, 7, 8, {3, 3, 2, 2, 1, 1, 0, 0, 1, 1}},
-                    ConvCase{"uneven_window", 3, 5, 1, 7, 9, {1, 5, 1, 2, 1, 1, 0, 2, 0, 1}},
-                    ConvCase{"dilation", 4, 4, 1, 9, 9, {3, 3, 1, 1, 2, 2, 2, 2, 2, 2}},
-                    ConvCase{"groups", 8, 12, 4, 6, 6, {3, 3, 1, 1, 1, 1, 1, 1, 1, 1}},
-                    ConvCase{"depthwise", 16, 16, 16, 8, 8, {3, 3, 1, 1, 1, 1, 1, 1, 1, 1}},
-                    ConvCase{"depthwise_odd_dilated", 7, 7, 7, 9, 9, {3, 3, 2, 2, 2, 2, 2, 1, 1, 2}}),
-    [](const auto& info) { return std::string(info.param.name); });
+INSTANTIATE_TEST_SUITE_P(Shapes, ConvolutionGradient,
+                         testing::Values(ConvCase{"plain3x3", 16, 16, 1, 8, 8, {3, 3, 1, 1, 1, 1, 1, 1, 1, 1}},
+                                         ConvCase{"stem", 3, 8, 1, 9, 7, {3, 3, 2, 2, 1, 1, 1, 1, 1, 1}},
+                                         ConvCase{"pointwise_stride", 5, 7, 1, 6, 6, {1, 1, 2, 2, 1, 1, 0, 0, 0, 0}},
+                                         ConvCase{"asymmetric_padding", 4, 6, 1, 7, 8, {3, 3, 2, 2, 1, 1, 0, 0, 1, 1}},
+                                         ConvCase{"uneven_window", 3, 5, 1, 7, 9, {1, 5, 1, 2, 1, 1, 0, 2, 0, 1}},
+                                         ConvCase{"dilation", 4, 4, 1, 9, 9, {3, 3, 1, 1, 2, 2, 2, 2, 2, 2}},
+                                         ConvCase{"groups", 8, 12, 4, 6, 6, {3, 3, 1, 1, 1, 1, 1, 1, 1, 1}},
+                                         ConvCase{"depthwise", 16, 16, 16, 8, 8, {3, 3, 1, 1, 1, 1, 1, 1, 1, 1}},
+                                         ConvCase{
+                                             "depthwise_odd_dilated", 7, 7, 7, 9, 9, {3, 3, 2, 2, 2, 2, 2, 1, 1, 2}}),
+                         [](const auto& info) { return std::string(info.param.name); });
 
 TEST(Convolution, AgreesWithThePlainSum) {
   const Parameter xp = RandomParameter({2, 4, 5, 6}, 1), wp = RandomParameter({6, 2, 3, 3}, 2);
@@ -71,19 +71,22 @@ TEST(Convolution, AgreesWithThePlainSum) {
 }
 
 TEST(DenseGradient, EqualsFiniteDifferences) {
-  CheckGradients({RandomParameter({3, 5, 2, 2}, 1), RandomParameter({7, 20}, 2), RandomParameter({7}, 3)},
-                 [](Tape* t, const std::vector<Var>& v) { return Dense(t, v[0], v[1], v[2]); }, 0.5f, 2e-4);
+  CheckGradients(
+      {RandomParameter({3, 5, 2, 2}, 1), RandomParameter({7, 20}, 2), RandomParameter({7}, 3)},
+      [](Tape* t, const std::vector<Var>& v) { return Dense(t, v[0], v[1], v[2]); }, 0.5f, 2e-4);
 }
 
 TEST(AddGradient, EqualsFiniteDifferencesAlsoForASum0fAValueWithItself) {
-  CheckGradients({RandomParameter({2, 3, 2, 2}, 1), RandomParameter({2, 3, 2, 2}, 2)},
-                 [](Tape* t, const std::vector<Var>& v) { return Add(t, Add(t, v[0], v[1]), v[0]); }, 0.5f, 1e-4);
+  CheckGradients(
+      {RandomParameter({2, 3, 2, 2}, 1), RandomParameter({2, 3, 2, 2}, 2)},
+      [](Tape* t, const std::vector<Var>& v) { return Add(t, Add(t, v[0], v[1]), v[0]); }, 0.5f, 1e-4);
 }
 
 TEST(MulGradient, EqualsFiniteDifferencesForEveryShapeOfTheFactor) {
   for (const Shape& factor : {Shape{2, 3, 4, 4}, Shape{2, 3, 1, 1}, Shape{1, 3, 1, 1}}) {
-    CheckGradients({RandomParameter({2, 3, 4, 4}, 1), RandomParameter(factor, 2)},
-                   [](Tape* t, const std::vector<Var>& v) { return Mul(t, v[0], v[1]); }, 0.5f, 1e-4);
+    CheckGradients(
+        {RandomParameter({2, 3, 4, 4}, 1), RandomParameter(factor, 2)},
+        [](Tape* t, const std::vector<Var>& v) { return Mul(t, v[0], v[1]); }, 0.5f, 1e-4);
   }
 }
 
@@ -100,15 +103,19 @@ TEST(ElementwiseGradient, EqualsFiniteDifferencesForEveryFunction) {
     const Function function = static_cast<Function>(f);
     float alpha = 0.25f, beta = 0.5f;
     if (function == Function::kClip) alpha = -1, beta = 2;
-    CheckGradients({AwayFromKinks({2, 3, 5, 5})},
-                   [&](Tape* t, const std::vector<Var>& v) { return Apply(t, v[0], {function, alpha, beta}); },
-                   0.015f, 3e-3);
+    CheckGradients(
+        {AwayFromKinks({2, 3, 5, 5})},
+        [&](Tape* t, const std::vector<Var>& v) {
+          return Apply(t, v[0], {function, alpha, beta});
+        },
+        0.015f, 3e-3);
   }
 }
 
 TEST(ClipGradient, EqualsFiniteDifferences) {
-  CheckGradients({AwayFromKinks({2, 3, 5, 5})},
-                 [](Tape* t, const std::vector<Var>& v) { return Clip(t, v[0], 0, 3); }, 0.015f, 1e-3);
+  CheckGradients(
+      {AwayFromKinks({2, 3, 5, 5})}, [](Tape* t, const std::vector<Var>& v) { return Clip(t, v[0], 0, 3); }, 0.015f,
+      1e-3);
 }
 
 TEST(PoolGradient, EqualsFiniteDifferences) {
@@ -119,10 +126,11 @@ TEST(PoolGradient, EqualsFiniteDifferences) {
   const Window ceil_mode{3, 3, 2, 2, 1, 1, 0, 1, 1, 1};
   for (const Window& w : {window, global, ceil_mode}) {
     SCOPED_TRACE(w.kernel_h * 10 + w.kernel_w);
-    CheckGradients({x}, [&](Tape* t, const std::vector<Var>& v) { return MaxPool(t, v[0], w); }, 0.05f, 1e-3);
+    CheckGradients(
+        {x}, [&](Tape* t, const std::vector<Var>& v) { return MaxPool(t, v[0], w); }, 0.05f, 1e-3);
     for (bool include : {false, true}) {
-      CheckGradients({x}, [&](Tape* t, const std::vector<Var>& v) { return AveragePool(t, v[0], w, include); }, 0.5f,
-                     1e-3);
+      CheckGradients(
+          {x}, [&](Tape* t, const std::vector<Var>& v) { return AveragePool(t, v[0], w, include); }, 0.5f, 1e-3);
     }
   }
 }
@@ -139,15 +147,21 @@ TEST(AveragePool, DividesByTapsInTheImageOrByTheWholeWindow) {
 TEST(ShapeOpGradient, EqualsFiniteDifferences) {
   const Parameter x = RandomParameter({2, 3, 4, 5}, 1), y = RandomParameter({2, 2, 4, 5}, 2);
   const Build builds[] = {
-      [](Tape* t, const std::vector<Var>& v) { return Concat(t, std::vector<Var>{v[0], v[1], v[0]}, 1); },
+      [](Tape* t, const std::vector<Var>& v) {
+        return Concat(t, std::vector<Var>{v[0], v[1], v[0]}, 1);
+      },
       [](Tape* t, const std::vector<Var>& v) {
         return Slice(t, v[0], std::vector<int64_t>{0, 1, 1, 0}, std::vector<int64_t>{1, 1, 2, 3}, {2, 2, 2, 2});
       },
       [](Tape* t, const std::vector<Var>& v) {
         return Pad(t, v[0], std::vector<int64_t>{0, 1, 2, 0}, std::vector<int64_t>{0, 0, 1, 3});
       },
-      [](Tape* t, const std::vector<Var>& v) { return Reshape(t, v[0], {2, 60}); },
-      [](Tape* t, const std::vector<Var>& v) { return Transpose(t, v[0], std::vector<int64_t>{0, 2, 3, 1}); },
+      [](Tape* t, const std::vector<Var>& v) {
+        return Reshape(t, v[0], {2, 60});
+      },
+      [](Tape* t, const std::vector<Var>& v) {
+        return Transpose(t, v[0], std::vector<int64_t>{0, 2, 3, 1});
+      },
   };
   for (const Build& build : builds) CheckGradients({x, y}, build, 0.5f, 1e-4);
 }
@@ -173,12 +187,18 @@ TEST(ShapeOps, MoveTheRightElements) {
 
 TEST(LossGradient, EqualsFiniteDifferences) {
   const std::vector<float> target = Uniform(60, -1, 1, 5);
-  CheckGradients({RandomParameter({2, 5, 3, 2}, 1)}, [&](Tape* t, const std::vector<Var>& v) {
-    return MeanSquaredError(t, v[0], t->Constant({2, 5, 3, 2}, target.data()));
-  }, 0.1f, 1e-4);
-  CheckGradients({RandomParameter({6, 10}, 1, -3, 3)}, [&](Tape* t, const std::vector<Var>& v) {
-    return SoftenedDivergence(t, v[0], t->Constant({6, 10}, target.data()), 2.0f);
-  }, 0.02f, 1e-4);
+  CheckGradients(
+      {RandomParameter({2, 5, 3, 2}, 1)},
+      [&](Tape* t, const std::vector<Var>& v) {
+        return MeanSquaredError(t, v[0], t->Constant({2, 5, 3, 2}, target.data()));
+      },
+      0.1f, 1e-4);
+  CheckGradients(
+      {RandomParameter({6, 10}, 1, -3, 3)},
+      [&](Tape* t, const std::vector<Var>& v) {
+        return SoftenedDivergence(t, v[0], t->Constant({6, 10}, target.data()), 2.0f);
+      },
+      0.02f, 1e-4);
 }
 
 TEST(Losses, HaveTheStatedNormalisation) {
@@ -196,10 +216,13 @@ TEST(Losses, HaveTheStatedNormalisation) {
 }
 
 TEST(WeightedSumGradient, EqualsFiniteDifferences) {
-  CheckGradients({RandomParameter({1}, 1), RandomParameter({1}, 2)}, [](Tape* t, const std::vector<Var>& v) {
-    const WeightedTerm terms[] = {{v[0], 0.5f}, {v[1], -3.0f}, {v[0], 1.0f}};
-    return WeightedSum(t, terms);
-  }, 0.5f, 1e-4);
+  CheckGradients(
+      {RandomParameter({1}, 1), RandomParameter({1}, 2)},
+      [](Tape* t, const std::vector<Var>& v) {
+        const WeightedTerm terms[] = {{v[0], 0.5f}, {v[1], -3.0f}, {v[0], 1.0f}};
+        return WeightedSum(t, terms);
+      },
+      0.5f, 1e-4);
 }
 
 }  // namespace
