@@ -100,7 +100,8 @@ std::string AttributesText(const Attributes& attributes) {
 }
 
 std::string ValueText(const Graph& graph, ValueId id) {
-  if (id < 0 || id >= static_cast<ValueId>(graph.values.size())) return "<" + std::to_string(id) + ">";
+  if (id < 0 || id >= static_cast<ValueId>(graph.values.size()))
+    return std::string("<").append(std::to_string(id)).append(">");  // + trips gcc 12's -Wrestrict
   const Value& value = graph.values[static_cast<size_t>(id)];
   return value.name + "[" + Join(value.shape, "x") + "]";
 }
