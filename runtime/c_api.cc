@@ -8,6 +8,7 @@
 #include <cstring>
 #include <new>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <type_traits>
 #include <vector>
@@ -331,7 +332,7 @@ aq_status aq_model_metadata(const aq_model* model, const char* key, const char**
   *value = nullptr;
   for (size_t i = 0; i < aq_model_num_metadata(model); ++i) {
     const aq::schema::KeyValue& pair = *model->model->root->metadata()->Get(static_cast<uint32_t>(i));
-    if (std::strcmp(pair.key()->c_str(), key) != 0) continue;
+    if (std::string_view(pair.key()->c_str(), pair.key()->size()) != key) continue;
     *value = pair.value()->c_str();
     return AQ_OK;
   }

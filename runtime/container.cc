@@ -109,6 +109,10 @@ Status CheckSegments(const Container& container, const SegmentVector* segments, 
   uint64_t end = 0;
   uint64_t weight_bytes = 0;
   const uint32_t count = segments ? segments->size() : 0;
+  // The verifier aligns a vector's length (4 bytes), not its 8-byte elements.
+  if (segments && reinterpret_cast<uintptr_t>(segments->Data()) % alignof(schema::Segment) != 0) {
+    return Error(Code::kCorrupt, "segment records are not aligned to %zu bytes", alignof(schema::Segment));
+  }
   for (uint32_t i = 0; i < count; ++i) {
     const schema::Segment& segment = *segments->Get(i);
     if (segment.offset() != end || segment.reserved() != 0 || segment.size() == 0) {

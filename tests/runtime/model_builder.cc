@@ -211,7 +211,7 @@ int32_t ModelBuilder::Pool(int32_t in, const schema::PoolT& pool, int out_bits) 
     for (int count = pool.count_include_pad ? taps : 1; count <= taps; ++count) {
       SetMultiplier(1.0 * MaxLevel(out_bits == 32 ? 8 : out_bits) / MaxLevel(BitsOf(in)) / count, rq.get());
     }
-    rq->offset.push_back(MaxLevel(BitsOf(in)) * 40);
+    rq->offset.push_back(MaxLevel(out_bits == 32 ? 8 : out_bits) * 120);
     op.requantize.push_back(std::move(rq));
   }
   model.ops.push_back(std::make_unique<schema::OpT>(std::move(op)));
