@@ -250,7 +250,8 @@ class Quantizer {
     const double in_scale = ParamsOf(in).scale;
     const int64_t full = w.kernel_h * w.kernel_w;
     const int primary = plan_.widths[Index(node.output)][0];
-    QuantParams params{kRawBits, static_cast<float>(std::ldexp(255 * in_scale, -24)), 0};
+    // One tap is 2^13 units: the shift of a 1x1 window still fits.
+    QuantParams params{kRawBits, static_cast<float>(std::ldexp(in_scale, -13)), 0};
     if (primary != kRawBits) params = ChooseParamsFor(node.output, primary);
     auto rq = std::make_unique<schema::RequantizeT>();
     rq->offset = {params.zero_point << kFractionBits};
@@ -434,6 +435,7 @@ class Quantizer {
     weights->scale = quantized.scale;
     if (std::any_of(quantized.zero_point.begin(), quantized.zero_point.end(), [](int8_t z) { return z != 0; }))
       weights->zero_point = quantized.zero_point;
+    weights->codebook = quantized.codebook;
     integer_.segments.push_back(PackCodes(quantized.codes, bits));
     std::vector<double> acc_scale(layer.channels);
     double largest_real = 0;  // |accumulator| in real units, over channels
@@ -441,9 +443,9 @@ class Quantizer {
       acc_scale[n] = static_cast<double>(x.scale) * quantized.scale[n];
       int64_t sum = 0, bound = 0;
       for (size_t i = 0; i < per_channel; ++i) {
-        const int code = quantized.codes[n * per_channel + i], zero = quantized.zero_point[n];
-        sum += code - zero;
-        bound += (std::abs(code) + std::abs(zero)) * MaxLevel(x.bits);
+        const int value = quantized.Decoded(n * per_channel + i), zero = quantized.zero_point[n];
+        sum += value - zero;
+        bound += (std::abs(value) + std::abs(zero)) * MaxLevel(x.bits);
       }
       const int64_t bias = std::llround(layer.bias[n] / acc_scale[n]) - x.zero_point * sum;
       if (std::llabs(bias) >= int64_t{1} << 31)
@@ -456,7 +458,7 @@ class Quantizer {
     if (node.inputs.size() > 1) inputs.push_back(ReadWidest(node.inputs[1]));
     std::vector<std::unique_ptr<schema::RequantizeT>> requantize;
     for (const int width : plan_.widths[Index(node.output)]) {
-      const QuantParams params = width == kRawBits ? RawParams(largest_real, inputs) : ChooseParamsFor(node.output, width);
+      const QuantParams params = width == kRawBits ? RawParams(largest_real, acc_scale, inputs) : ChooseParamsFor(node.output, width);
       auto rq = std::make_unique<schema::RequantizeT>();
       rq->offset = {params.zero_point << kFractionBits};
       rq->multiplier.resize(layer.channels);
@@ -504,11 +506,12 @@ class Quantizer {
   // A raw output is v itself (Q.8), so one step of 256 of its units is what the multiplier divides by.
   static double OutputStep(const QuantParams& params) { return params.bits == kRawBits ? std::ldexp(params.scale, kFractionBits) : params.scale; }
 
-  QuantParams RawParams(double largest_real, const std::vector<int32_t>& inputs) const {
-    double unit = std::ldexp(largest_real, -kRawOutputBits);
+  // Fine enough to lose nothing, no finer than the largest shift: one accumulator unit is at most 2^14 of it.
+  QuantParams RawParams(double largest_real, const std::vector<double>& acc_scale, const std::vector<int32_t>& inputs) const {
+    double unit = std::max(std::ldexp(largest_real, -kRawOutputBits), std::ldexp(*std::max_element(acc_scale.begin(), acc_scale.end()), -14));
     if (inputs.size() > 1) {
       const double residual = ParamsOf(inputs[1]).scale;
-      unit = std::max(std::ldexp(largest_real, -kRawOutputBitsWithResidual), std::ldexp(residual, -16));
+      unit = std::max({unit, std::ldexp(largest_real, -kRawOutputBitsWithResidual), std::ldexp(residual, -16)});
     }
     return {kRawBits, static_cast<float>(std::max(unit, 1e-30)), 0};
   }

@@ -25,7 +25,7 @@ QuantParams SearchParams(const Histogram& histogram, int bits) {
     const float ratio = static_cast<float>(i) / kSearchSteps;
     consider({full.low * ratio, full.high * ratio});
   }
-  if (full.low < 0 && full.high > 0) {
+  for (int round = 0; round < 2 && full.low < 0 && full.high > 0; ++round) {
     for (int i = kSearchSteps; i >= 0; --i) consider({best.low, full.high * static_cast<float>(i) / kSearchSteps});
     for (int i = kSearchSteps; i >= 0; --i) consider({full.low * static_cast<float>(i) / kSearchSteps, best.high});
   }

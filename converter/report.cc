@@ -25,6 +25,7 @@ double WeightDecibels(const Node& node, const schema::OpT& op, const IntegerMode
   const size_t channels = weights.bias.size(), per_channel = reference.size() / channels;
   const size_t taps = conv ? static_cast<size_t>(conv->window.kernel_h * conv->window.kernel_w) : 1, k = per_channel / taps;
   const std::vector<uint8_t>& codes = integer.segments[weights.segment];
+  const int8_t* codebook = weights.codebook.empty() ? nullptr : weights.codebook.data();
   double signal = 0, noise = 0;
   for (size_t n = 0; n < channels; ++n) {
     // Least-squares factor between both, 1 unless something was folded into the codes.
@@ -32,7 +33,7 @@ double WeightDecibels(const Node& node, const schema::OpT& op, const IntegerMode
     for (size_t i = 0; i < per_channel; ++i) {
       const double w = reference[n * per_channel + (i % k) * taps + i / k];
       const int zero = weights.zero_point.empty() ? 0 : weights.zero_point[n];
-      const double q = SignedCode(CodeAt(codes.data(), n * per_channel + i, weights.bits), weights.bits) - zero;
+      const double q = DecodeWeight(CodeAt(codes.data(), n * per_channel + i, weights.bits), weights.bits, codebook) - zero;
       cross += w * q;
       square += q * q;
       channel_signal += w * w;

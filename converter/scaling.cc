@@ -22,11 +22,12 @@ Status ProveWeights(const IntegerModel& integer, const schema::OpT& op, const sc
   const std::vector<uint8_t>& codes = integer.segments[weights.segment];
   const size_t channels = weights.bias.size(), per_channel = codes.size() * 8 / weights.bits / channels;
   const int max_code = MaxLevel(integer.Tensor(op.inputs[0]).bits);
+  const int8_t* codebook = weights.codebook.empty() ? nullptr : weights.codebook.data();
   for (size_t n = 0; n < channels; ++n) {
     // Kernels may sum codes and zero points apart, so both count in full.
     AccumulatorBound bound;
     for (size_t i = 0; i < per_channel; ++i)
-      bound.Add(SignedCode(CodeAt(codes.data(), n * per_channel + i, weights.bits), weights.bits), max_code);
+      bound.Add(DecodeWeight(CodeAt(codes.data(), n * per_channel + i, weights.bits), weights.bits, codebook), max_code);
     if (!weights.zero_point.empty()) bound.sum += std::llabs(int64_t{weights.zero_point[n]} * static_cast<int64_t>(per_channel) * max_code);
     bound.sum += std::llabs(int64_t{weights.bias[n]});
     constexpr int64_t kLimit = int64_t{1} << 31;

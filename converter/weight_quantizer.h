@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Weights of one layer -> codes, per output channel: the step (and zero point) with the least L2.4 error.
+// Weights of one layer -> codes, per output channel: the step (and zero point) with the least L2.4 error; for 2 and 4
+// bits the scale is then raised so that the quantised channel answers as strongly as the float one.
 // Called by quantize.cc; knows nothing of graphs or files.
 #pragma once
 
@@ -9,12 +10,17 @@
 
 namespace aq::converter {
 
-// real = scale[n] * (codes[n][i] - zero_point[n]); codes are signed two's complement values of `bits` bits.
+// real = scale[n] * (Decoded(i) - zero_point[n]); codes are signed two's complement values of `bits` bits.
+// Asymmetric 2-bit weights mean twice their code (codebook {0, 2, -4, -2}), so that a zero point may be half a step:
+// with four levels, levels around zero fit a centred distribution better than a level on it.
 struct QuantizedWeights {
   int bits = 8;
   std::vector<int8_t> codes;       // [n][per_channel]
   std::vector<int8_t> zero_point;  // [n], all zero when symmetric
   std::vector<float> scale;        // [n]
+  std::vector<int8_t> codebook;    // [2^bits] by unsigned code; empty: codes mean themselves
+
+  int Decoded(size_t i) const { return codebook.empty() ? codes[i] : 2 * codes[i]; }
 };
 
 // min_scale [n]: channels with tiny weights and a large bias need a step that keeps the bias in int32.
