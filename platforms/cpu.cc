@@ -29,16 +29,6 @@ constexpr IsaRow kIsaRows[kIsaCount] = {
     {Isa::kI8mm, "i8mm", kUpToNeonDot.With(Isa::kI8mm)},
 };
 
-std::string ListIsas(IsaSet isas) {
-  std::string list;
-  for (const IsaRow& row : kIsaRows) {
-    if (!isas.Has(row.isa)) continue;
-    if (!list.empty()) list += ", ";
-    list += row.name;
-  }
-  return list;
-}
-
 }  // namespace
 
 const char* IsaName(Isa isa) {
@@ -57,19 +47,30 @@ bool ParseIsa(const char* name, Isa* isa) {
   return false;
 }
 
-bool UsableIsas(IsaSet* isas, std::string* error) {
-  const IsaSet detected = DetectIsas();
-  const char* forced = std::getenv("AQ_ISA");
-  if (forced == nullptr || *forced == '\0') {
-    *isas = detected;
-    return true;
+std::string IsaNames(IsaSet isas) {
+  std::string names;
+  for (const IsaRow& row : kIsaRows) {
+    if (!isas.Has(row.isa)) continue;
+    if (!names.empty()) names += ',';
+    names += row.name;
   }
+  return names;
+}
+
+bool LimitIsas(const char* name, IsaSet available, IsaSet* isas, std::string* error) {
   Isa isa;
-  if (!ParseIsa(forced, &isa) || !detected.Has(isa)) {
-    *error = std::string("AQ_ISA=") + forced + " is not available here; this CPU has: " + ListIsas(detected);
+  if (!ParseIsa(name, &isa) || !available.Has(isa)) {
+    *error = std::string("ISA '").append(name, strnlen(name, 64)) + "' is not available here; there is: " + IsaNames(available);
     return false;
   }
-  *isas = IsaSet(detected.bits() & kIsaRows[static_cast<int>(isa)].family.bits());
+  *isas = IsaSet(available.bits() & kIsaRows[static_cast<int>(isa)].family.bits());
+  return true;
+}
+
+bool UsableIsas(IsaSet available, IsaSet* isas, std::string* error) {
+  const char* forced = std::getenv("AQ_ISA");
+  if (forced != nullptr && *forced != '\0') return LimitIsas(forced, available, isas, error);
+  *isas = available;
   return true;
 }
 

@@ -27,9 +27,12 @@ class IsaSet {
 const char* IsaName(Isa isa);                        // "scalar", "avx2", "avxvnni", ...
 bool ParseIsa(const char* name, Isa* isa);
 IsaSet DetectIsas();                                 // what the CPU and the OS support
-// DetectIsas() limited by the environment: AQ_ISA=<name> allows that ISA and the older ones of its family it builds on.
-// An unknown or unsupported name is an error: returns false and sets *error (names the ISA and lists what there is).
-bool UsableIsas(IsaSet* isas, std::string* error);
+std::string IsaNames(IsaSet isas);                   // "scalar,avx2"
+// `available` limited to the named ISA and the older ones of its family it builds on. A name that is unknown or not
+// available is an error: returns false and sets *error (names the ISA and lists what there is).
+bool LimitIsas(const char* name, IsaSet available, IsaSet* isas, std::string* error);
+// The same with the name in the environment variable AQ_ISA; all of `available` if that is unset or empty.
+bool UsableIsas(IsaSet available, IsaSet* isas, std::string* error);
 std::string CpuName();                               // "Intel(R) Xeon(R) ...", or "unknown"
 
 }  // namespace aq

@@ -125,47 +125,15 @@ aq_status TensorInfo(const aq_model* model, std::span<const int32_t> list, size_
   return AQ_OK;
 }
 
-std::string JoinIsas(aq::IsaSet isas) {
-  std::string text;
-  for (int i = 0; i < aq::kIsaCount; ++i) {
-    const aq::Isa isa = static_cast<aq::Isa>(i);
-    if (!isas.Has(isa)) continue;
-    if (!text.empty()) text += ',';
-    text += aq::IsaName(isa);
-  }
-  return text;
-}
-
-// `isa` and the older ones it builds on, as AQ_ISA does.
-aq::IsaSet UpTo(aq::Isa isa) {
-  using aq::Isa;
-  const aq::IsaSet scalar;
-  switch (isa) {
-    case Isa::kScalar: return scalar;
-    case Isa::kAvx2: return scalar.With(Isa::kAvx2);
-    case Isa::kAvxVnni: return scalar.With(Isa::kAvx2).With(isa);
-    case Isa::kAvx512Vnni: return scalar.With(Isa::kAvx2).With(isa);
-    case Isa::kNeon: return scalar.With(isa);
-    case Isa::kNeonDot: return scalar.With(Isa::kNeon).With(isa);
-    case Isa::kI8mm: return scalar.With(Isa::kNeon).With(Isa::kNeonDot).With(isa);
-  }
-  return scalar;
-}
+// What this machine can run of what this build has kernels for.
+aq::IsaSet AvailableIsas() { return aq::IsaSet(aq::DetectIsas().bits() & aq::KernelIsas().bits()); }
 
 Status ChooseIsas(const char* name, aq::IsaSet* isas) {
-  if (!name) {
-    std::string error;
-    if (!aq::UsableIsas(isas, &error)) return Status(Code::kUnsupported, error);
-    return {};
-  }
+  std::string error;
   aq::Isa isa;
-  const aq::IsaSet detected = aq::DetectIsas();
-  if (!aq::ParseIsa(name, &isa)) return Error(Code::kInvalidArgument, "isa \"%.64s\" is unknown", name);
-  if (!detected.Has(isa)) {
-    return Error(Code::kUnsupported, "isa %s: this machine has %s", name, JoinIsas(detected).c_str());
-  }
-  *isas = aq::IsaSet(detected.bits() & UpTo(isa).bits());
-  return {};
+  if (name && !aq::ParseIsa(name, &isa)) return Error(Code::kInvalidArgument, "isa \"%.64s\" is unknown", name);
+  const bool is_found = name ? aq::LimitIsas(name, AvailableIsas(), isas, &error) : aq::UsableIsas(AvailableIsas(), isas, &error);
+  return is_found ? Status() : Status(Code::kUnsupported, error);
 }
 
 Status ChooseThreads(int32_t wanted, const aq::Limits& limits, int* threads) {
@@ -233,10 +201,8 @@ void Observe(void* user, size_t index, uint64_t nanoseconds) {
 // Texts that never change while the process lives.
 const std::string& BuildInfo() {
   static const std::string info = [] {
-    aq::IsaSet isas;
-    for (const aq::GemmKernel& kernel : aq::AllGemmKernels()) isas = isas.With(kernel.isa);
     std::string text = "compiler " __VERSION__ ", isa ";
-    text += JoinIsas(isas);
+    text += aq::IsaNames(aq::KernelIsas());
     text += ", commit " AQ_COMMIT;
     return text;
   }();
@@ -411,15 +377,14 @@ const char* aq_cpu_name(void) {
 }
 
 const char* aq_isa_detected(void) {
-  static const std::string names = JoinIsas(aq::DetectIsas());
+  static const std::string names = aq::IsaNames(aq::DetectIsas());
   return names.c_str();
 }
 
 const char* aq_isa_usable(void) {
   static const std::string names = [] {
     aq::IsaSet isas;
-    std::string error;
-    return aq::UsableIsas(&isas, &error) ? JoinIsas(isas) : error;
+    return ChooseIsas(nullptr, &isas).ok() ? aq::IsaNames(isas) : std::string();
   }();
   return names.c_str();
 }

@@ -107,11 +107,7 @@ std::string JoinFloats(const std::vector<float>& values) {
   return text;
 }
 
-int CropOffset(int size, int crop) {
-  const int difference = size - crop;
-  const int half = difference / 2;
-  return difference % 2 == 0 || half % 2 == 0 ? half : half + 1;
-}
+int CropOffset(int size, int crop) { return (size - crop) / 2; }
 
 Status ToInputCodes(const Image& image, const Preprocess& preprocess, const InputShape& shape,
                     std::vector<uint8_t>* codes) {

@@ -68,5 +68,7 @@ struct GemmKernels {
   const GemmKernel* end() const { return end_; }
 };
 GemmKernels AllGemmKernels();
+// The ISAs that have rows in this build.
+IsaSet KernelIsas();
 
 }  // namespace aq

@@ -60,6 +60,12 @@ size_t TotalCost(const GemmKernel& kernel, const GemmShape& shape) {
 
 GemmKernels AllGemmKernels() { return {kKernels, kKernels + sizeof(kKernels) / sizeof(kKernels[0])}; }
 
+IsaSet KernelIsas() {
+  IsaSet isas;
+  for (const GemmKernel& kernel : AllGemmKernels()) isas = isas.With(kernel.isa);
+  return isas;
+}
+
 const GemmKernel* SelectGemm(const GemmShape& shape, IsaSet isas) {
   const GemmKernel* best = nullptr;
   size_t best_cost = 0;

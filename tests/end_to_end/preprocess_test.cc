@@ -60,8 +60,8 @@ TEST(Preprocess, SurvivesTheMetadata) {
   }
 }
 
-TEST(CropOffset, RoundsHalvesToEvenLikePython) {
-  const int expected[] = {0, 0, 1, 2, 2, 2, 3, 4};  // round(0), round(.5), round(1), round(1.5), ...
+TEST(CropOffset, RoundsHalvesDown) {
+  const int expected[] = {0, 0, 1, 1, 2, 2, 3, 3};
   for (int difference = 0; difference < 8; ++difference) EXPECT_EQ(CropOffset(224 + difference, 224), expected[difference]);
   EXPECT_EQ(CropOffset(256, 224), 16);
 }

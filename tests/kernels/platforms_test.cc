@@ -33,7 +33,7 @@ TEST_F(ForcedIsa, SelectsItsKernels) {
     setenv("AQ_ISA", IsaName(isa), 1);
     IsaSet isas;
     std::string error;
-    ASSERT_TRUE(UsableIsas(&isas, &error)) << error;
+    ASSERT_TRUE(UsableIsas(DetectIsas(), &isas, &error)) << error;
     EXPECT_TRUE(isas.Has(isa) && isas.Has(Isa::kScalar));
     EXPECT_EQ(isas.Has(Isa::kAvxVnni), isa == Isa::kAvxVnni);
     EXPECT_EQ(isas.Has(Isa::kAvx2), isa != Isa::kScalar);
@@ -49,7 +49,7 @@ TEST_F(ForcedIsa, UnknownNameIsAnErrorThatListsWhatThereIs) {
   setenv("AQ_ISA", "mmx", 1);
   IsaSet isas;
   std::string error;
-  EXPECT_FALSE(UsableIsas(&isas, &error));
+  EXPECT_FALSE(UsableIsas(DetectIsas(), &isas, &error));
   EXPECT_NE(error.find("mmx"), std::string::npos);
   EXPECT_NE(error.find("scalar"), std::string::npos);
 }
@@ -58,16 +58,16 @@ TEST_F(ForcedIsa, IsaOfAnotherFamilyIsAnError) {
   setenv("AQ_ISA", DetectIsas().Has(Isa::kNeon) ? "avx2" : "neondot", 1);
   IsaSet isas;
   std::string error;
-  EXPECT_FALSE(UsableIsas(&isas, &error));
+  EXPECT_FALSE(UsableIsas(DetectIsas(), &isas, &error));
 }
 
 TEST_F(ForcedIsa, UnsetOrEmptyMeansAllDetected) {
   IsaSet isas;
   std::string error;
-  ASSERT_TRUE(UsableIsas(&isas, &error));
+  ASSERT_TRUE(UsableIsas(DetectIsas(), &isas, &error));
   EXPECT_EQ(isas, DetectIsas());
   setenv("AQ_ISA", "", 1);
-  ASSERT_TRUE(UsableIsas(&isas, &error));
+  ASSERT_TRUE(UsableIsas(DetectIsas(), &isas, &error));
   EXPECT_EQ(isas, DetectIsas());
 }
 

@@ -11,33 +11,14 @@
 namespace aq::tools {
 namespace {
 
-// "avx2" as a whole word of a list like "isa scalar,avx2,avxvnni, commit".
-bool Lists(const std::string& text, const std::string& name) {
-  for (size_t at = text.find(name); at != std::string::npos; at = text.find(name, at + 1)) {
-    const size_t end = at + name.size();
-    const bool begins = at == 0 || text[at - 1] == ',' || text[at - 1] == ' ';
-    if (begins && (end == text.size() || text[end] == ',')) return true;
-  }
-  return false;
-}
-
-// The newest usable set this build has kernels for; empty if AQ_ISA names none (aq_isa_usable is a message then).
-std::string UsedIsa(const std::string& usable) {
-  std::string used;
-  for (const std::string& name : Split(usable, ',')) {
-    if (!Lists(aq_isa_detected(), name)) return {};
-    if (Lists(aq_build_info(), name)) used = name;
-  }
-  return used;
-}
-
 int PrintCpu() {
   const std::string usable = aq_isa_usable();
-  const std::string used = UsedIsa(usable);
-  if (used.empty()) return Fail(Error(Code::kInvalidArgument, "%s", usable.c_str()));
   const char* forced = std::getenv("AQ_ISA");
+  if (usable.empty()) {
+    return Fail(Error(Code::kInvalidArgument, "AQ_ISA=%s is not available here; found: %s", forced, aq_isa_detected()));
+  }
   std::printf("cpu:      %s\nfound:    %s\nusable:   %s\nused:     %s\n", aq_cpu_name(), aq_isa_detected(), usable.c_str(),
-              used.c_str());
+              Split(usable, ',').back().c_str());
   if (forced != nullptr) std::printf("AQ_ISA:   %s\n", forced);
   return kExitOk;
 }

@@ -148,7 +148,7 @@ AQ_API aq_status aq_session_set_observer(aq_session* session, aq_op_callback cal
 /* What `aq cpu` prints: detected and usable instruction sets. "avx2,avxvnni"; owned by the library. */
 AQ_API const char* aq_cpu_name(void);
 AQ_API const char* aq_isa_detected(void);
-AQ_API const char* aq_isa_usable(void);
+AQ_API const char* aq_isa_usable(void);   /* detected, in this build and allowed by AQ_ISA; "" if AQ_ISA is none of them */
 
 #ifdef __cplusplus
 }
