@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// main() of `aq_bench`: flags with LiteRT benchmark_model's names and defaults; the result on stdout, context on stderr.
+// main() of `aq_bench`: flags with LiteRT benchmark_model's names and defaults; the result on stdout, context on
+// stderr.
 #include <cstdio>
 #include <exception>
 

@@ -14,8 +14,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 uint64_t Nanoseconds(Clock::time_point begin) {
-  return static_cast<uint64_t>(
-      std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - begin).count());
+  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - begin).count());
 }
 double Milliseconds(Clock::time_point begin) { return static_cast<double>(Nanoseconds(begin)) * 1e-6; }
 

@@ -30,10 +30,10 @@ struct OpTime {
 struct Measurement {
   double load_ms = 0, prepare_ms = 0, first_run_ms = 0;
   std::vector<uint64_t> samples_ns;
-  uint64_t macs = 0;               // of one run
+  uint64_t macs = 0;  // of one run
   uint64_t file_bytes = 0, session_bytes = 0;
-  uint64_t peak_rss_bytes = 0;     // VmHWM; 0 where there is none
-  std::vector<OpTime> ops;         // in run order; only with is_op_profile
+  uint64_t peak_rss_bytes = 0;  // VmHWM; 0 where there is none
+  std::vector<OpTime> ops;      // in run order; only with is_op_profile
 };
 
 // The op profile is a second series of runs: the observer's cost is not in samples_ns.

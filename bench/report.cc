@@ -38,13 +38,14 @@ double Mebibytes(uint64_t bytes) { return static_cast<double>(bytes) / (1 << 20)
 
 std::string Markdown(const MeasureOptions& options, const Measurement& m, const Statistics& s) {
   std::string text =
-      "| model | size MiB | threads | runs | mean ms | sd | min | p50 | p90 | p99 | first | load | GMAC/s | peak MiB |\n"
+      "| model | size MiB | threads | runs | mean ms | sd | min | p50 | p90 | p99 | first | load | GMAC/s | peak MiB "
+      "|\n"
       "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n";
   text += "| " + ModelName(options);
-  text += Format(" | %.2f | %d | %zu | %.3f | %.3f | %.3f | %.3f | %.3f | %.3f | %.3f | %.2f | %.1f | %.1f |\n",
-                 Mebibytes(m.file_bytes), options.num_threads, m.samples_ns.size(), s.mean, s.sd, s.min, s.median,
-                 s.p90, s.p99, m.first_run_ms, m.load_ms + m.prepare_ms, Rate(m.macs, s.mean),
-                 Mebibytes(m.peak_rss_bytes));
+  text +=
+      Format(" | %.2f | %d | %zu | %.3f | %.3f | %.3f | %.3f | %.3f | %.3f | %.3f | %.2f | %.1f | %.1f |\n",
+             Mebibytes(m.file_bytes), options.num_threads, m.samples_ns.size(), s.mean, s.sd, s.min, s.median, s.p90,
+             s.p99, m.first_run_ms, m.load_ms + m.prepare_ms, Rate(m.macs, s.mean), Mebibytes(m.peak_rss_bytes));
   if (m.ops.empty()) return text;
   text += "\n| op | type | kernel | ms | % | GMAC/s |\n|---|---|---|---:|---:|---:|\n";
   const double total = Total(m.ops);
@@ -85,15 +86,15 @@ std::string Csv(const MeasureOptions& options, const Measurement& m, const Stati
 
 std::string Json(const MeasureOptions& options, const Measurement& m, const Statistics& s) {
   std::string text = "{\n  \"schema_version\": 1,\n  \"model\": " + JsonString(options.model) +
-                     ",\n  \"version\": " + JsonString(aq_version()) + ",\n  \"build\": " + JsonString(aq_build_info()) +
-                     ",\n  \"cpu\": " + JsonString(aq_cpu_name()) + ",\n  \"isa\": " +
-                     JsonString(options.isa.empty() ? aq_isa_usable() : options.isa);
+                     ",\n  \"version\": " + JsonString(aq_version()) +
+                     ",\n  \"build\": " + JsonString(aq_build_info()) + ",\n  \"cpu\": " + JsonString(aq_cpu_name()) +
+                     ",\n  \"isa\": " + JsonString(options.isa.empty() ? aq_isa_usable() : options.isa);
   text += Format(",\n  \"num_threads\": %d,\n  \"runs\": %zu,\n  \"mean_ms\": %.6f,\n  \"sd_ms\": %.6f,\n",
                  options.num_threads, m.samples_ns.size(), s.mean, s.sd);
   text += Format("  \"min_ms\": %.6f,\n  \"median_ms\": %.6f,\n  \"p90_ms\": %.6f,\n  \"p99_ms\": %.6f,\n", s.min,
                  s.median, s.p90, s.p99);
-  text += Format("  \"max_ms\": %.6f,\n  \"first_run_ms\": %.6f,\n  \"load_ms\": %.6f,\n  \"prepare_ms\": %.6f,\n", s.max,
-                 m.first_run_ms, m.load_ms, m.prepare_ms);
+  text += Format("  \"max_ms\": %.6f,\n  \"first_run_ms\": %.6f,\n  \"load_ms\": %.6f,\n  \"prepare_ms\": %.6f,\n",
+                 s.max, m.first_run_ms, m.load_ms, m.prepare_ms);
   text += Format("  \"macs\": %llu,\n  \"gmac_per_s\": %.3f,\n", static_cast<unsigned long long>(m.macs),
                  Rate(m.macs, s.mean));
   text += Format("  \"file_bytes\": %llu,\n  \"session_bytes\": %llu,\n  \"peak_rss_bytes\": %llu,\n",
@@ -125,13 +126,14 @@ std::string GoogleBenchmark(const MeasureOptions& options, const Measurement& m,
     text += Format("\"family_index\": 0, \"per_family_instance_index\": 0, \"repetitions\": 1, \"threads\": %d, ",
                    options.num_threads);
     if (is_run) text += "\"repetition_index\": 0, ";
-    text += Format("\"iterations\": %zu, \"real_time\": %.6f, \"cpu_time\": %.6f, \"time_unit\": \"ms\"}", runs, ms, ms);
+    text +=
+        Format("\"iterations\": %zu, \"real_time\": %.6f, \"cpu_time\": %.6f, \"time_unit\": \"ms\"}", runs, ms, ms);
     return text;
   };
   return "{\n  \"context\": {\"executable\": \"aq_bench\", \"library_build_type\": \"release\", \"cpu\": " +
          JsonString(aq_cpu_name()) + ", \"aq_version\": " + JsonString(aq_version()) + "},\n  \"benchmarks\": [\n" +
-         entry("", "", s.mean) + ",\n" + entry("_mean", "mean", s.mean) + ",\n" +
-         entry("_median", "median", s.median) + ",\n" + entry("_stddev", "stddev", s.sd) + "\n  ]\n}\n";
+         entry("", "", s.mean) + ",\n" + entry("_mean", "mean", s.mean) + ",\n" + entry("_median", "median", s.median) +
+         ",\n" + entry("_stddev", "stddev", s.sd) + "\n  ]\n}\n";
 }
 
 struct Writer {

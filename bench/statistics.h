@@ -9,7 +9,7 @@ namespace aq::bench {
 
 struct Statistics {  // milliseconds
   double min = 0, mean = 0, median = 0, p90 = 0, p99 = 0, max = 0;
-  double sd = 0;     // of the sample (n - 1); 0 for one run
+  double sd = 0;  // of the sample (n - 1); 0 for one run
 };
 
 // Percentiles by nearest rank: always a latency that was measured. `nanoseconds` is not empty.

@@ -23,7 +23,11 @@ bool Is(const Node& node) {
 class Planner {
  public:
   Planner(const Graph& graph, const ConvertOptions& options)
-      : graph_(graph), options_(options), producers_(Producers(graph)), consumers_(Consumers(graph)), parent_(graph.values.size()) {
+      : graph_(graph),
+        options_(options),
+        producers_(Producers(graph)),
+        consumers_(Consumers(graph)),
+        parent_(graph.values.size()) {
     std::iota(parent_.begin(), parent_.end(), 0);
   }
 
@@ -70,8 +74,8 @@ class Planner {
         const ValueId source = NodeOf(producer).inputs[0];
         const auto shape = [&](ValueId id) -> const Shape& { return graph_.values[static_cast<size_t>(id)].shape; };
         if (consumers_[static_cast<size_t>(v)].size() > (v == output ? 0u : 1u) || source == graph_.input) break;
-        if (!IsOrderFree(shape(v)) || !IsOrderFree(shape(source)) || consumers_[static_cast<size_t>(source)].size() != 1 ||
-            IsGraphOutput(source))
+        if (!IsOrderFree(shape(v)) || !IsOrderFree(shape(source)) ||
+            consumers_[static_cast<size_t>(source)].size() != 1 || IsGraphOutput(source))
           break;
         v = source;
       }
@@ -94,7 +98,8 @@ class Planner {
     if (node.has_clip()) return false;
     for (const ValueId input : node.inputs) {
       const int producer = producers_[static_cast<size_t>(input)];
-      if (producer < 0 || IsPassThrough(NodeOf(producer)) || Is<Concat>(NodeOf(producer)) || IsGraphOutput(input)) return false;
+      if (producer < 0 || IsPassThrough(NodeOf(producer)) || Is<Concat>(NodeOf(producer)) || IsGraphOutput(input))
+        return false;
       if (consumers_[static_cast<size_t>(input)].size() != 1 || ClipOf(input) != ClipOf(node.inputs[0])) return false;
     }
     return true;
@@ -197,7 +202,8 @@ class Planner {
 
 bool IsPassThrough(const Node& node) {
   const Pool* pool = std::get_if<Pool>(&node.attributes);
-  return (pool && pool->kind == PoolKind::kMax) || Is<Reshape>(node) || Is<Transpose>(node) || Is<Slice>(node) || Is<Pad>(node);
+  return (pool && pool->kind == PoolKind::kMax) || Is<Reshape>(node) || Is<Transpose>(node) || Is<Slice>(node) ||
+         Is<Pad>(node);
 }
 
 int WidestCode(const std::vector<int>& widths) {

@@ -82,7 +82,8 @@ Status WriteFileAtomically(const std::string& path, const std::vector<uint8_t>& 
   if (folder.get() < 0) return IoError("cannot open the folder", folder_path, errno);
   // A symbolic link as output is replaced, never followed.
   struct stat old {};
-  if (fstatat(folder.get(), name.c_str(), &old, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISREG(old.st_mode) && !S_ISLNK(old.st_mode))
+  if (fstatat(folder.get(), name.c_str(), &old, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISREG(old.st_mode) &&
+      !S_ISLNK(old.st_mode))
     return Error(Code::kInvalidArgument, "output '%s' exists and is not a regular file", path.c_str());
   SweepStale(folder.get(), name);
 

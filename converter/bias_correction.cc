@@ -56,7 +56,8 @@ void AddChannelSums(const FloatTensor& tensor, size_t channels, std::vector<doub
     }
 }
 
-Result<Means> FloatMeans(const Graph& graph, std::span<const std::vector<uint8_t>> pixels, const ConvertOptions& options) {
+Result<Means> FloatMeans(const Graph& graph, std::span<const std::vector<uint8_t>> pixels,
+                         const ConvertOptions& options) {
   std::vector<ValueId> pre_activation;
   const Graph split = SplitActivations(graph, &pre_activation);
   std::vector<int> node_of_value(split.values.size(), -1);
@@ -75,7 +76,8 @@ Result<Means> FloatMeans(const Graph& graph, std::span<const std::vector<uint8_t
       AddChannelSums(tensor, channels, &means[static_cast<size_t>(node)]);
       counts[static_cast<size_t>(node)] += static_cast<double>(tensor.data.size() / channels);
     };
-    AQ_ASSIGN_OR_RETURN(const std::vector<FloatTensor> unused, executor.Run(ToFloat(batch, input_shape, options.preprocess), observe));
+    AQ_ASSIGN_OR_RETURN(const std::vector<FloatTensor> unused,
+                        executor.Run(ToFloat(batch, input_shape, options.preprocess), observe));
   }
   for (size_t i = 0; i < means.size(); ++i)
     for (double& mean : means[i]) mean /= counts[i];
@@ -83,8 +85,9 @@ Result<Means> FloatMeans(const Graph& graph, std::span<const std::vector<uint8_t
 }
 
 // Mean real pre-activation per channel of one op over all images, residual included. Exact integer sums first.
-std::vector<double> IntegerMeans(const IntegerModel& integer, const schema::OpT& op, const std::vector<double>& acc_scale,
-                                 const std::vector<std::vector<int32_t>>& accs, const std::vector<ImageCodes>& images) {
+std::vector<double> IntegerMeans(const IntegerModel& integer, const schema::OpT& op,
+                                 const std::vector<double>& acc_scale, const std::vector<std::vector<int32_t>>& accs,
+                                 const std::vector<ImageCodes>& images) {
   const size_t channels = acc_scale.size();
   std::vector<int64_t> sums(channels), residual_sums(channels);
   int64_t pixels = 0;
@@ -103,7 +106,8 @@ std::vector<double> IntegerMeans(const IntegerModel& integer, const schema::OpT&
     means[c] = static_cast<double>(sums[c]) / static_cast<double>(pixels) * acc_scale[c];
     if (op.inputs.size() < 2) continue;
     const schema::TensorT& residual = integer.Tensor(op.inputs[1]);
-    means[c] += (static_cast<double>(residual_sums[c]) / static_cast<double>(pixels) - residual.zero_point) * residual.scale;
+    means[c] +=
+        (static_cast<double>(residual_sums[c]) / static_cast<double>(pixels) - residual.zero_point) * residual.scale;
   }
   return means;
 }
@@ -137,7 +141,8 @@ Status CorrectBiases(const Graph& graph, std::span<const std::vector<uint8_t>> p
     schema::OpT& op = *integer.model.ops[index];
     if (schema::WeightsT* weights = WeightsOf(op)) {
       std::vector<std::vector<int32_t>> accs(images.size());
-      ParallelFor(images.size(), options.num_threads, [&](size_t i) { accs[i] = simulator.Accumulate(index, images[i]); });
+      ParallelFor(images.size(), options.num_threads,
+                  [&](size_t i) { accs[i] = simulator.Accumulate(index, images[i]); });
       const std::vector<double>& acc_scale = quantized->provenance.acc_scale[index];
       const std::vector<double>& wanted = float_means[static_cast<size_t>(quantized->provenance.node_of_op[index])];
       const std::vector<double> means = IntegerMeans(integer, op, acc_scale, accs, images);
@@ -146,7 +151,8 @@ Status CorrectBiases(const Graph& graph, std::span<const std::vector<uint8_t>> p
         const double correction = std::round((wanted[c] - means[c]) / acc_scale[c]);
         const double bias = weights->bias[c] + correction;
         if (!(std::abs(bias) < std::numeric_limits<int32_t>::max()))
-          return Error(Code::kLimit, "%s: channel %zu: corrected bias %g does not fit 32 bits", op.name.c_str(), c, bias);
+          return Error(Code::kLimit, "%s: channel %zu: corrected bias %g does not fit 32 bits", op.name.c_str(), c,
+                       bias);
         delta[c] = static_cast<int32_t>(correction);
         weights->bias[c] = static_cast<int32_t>(bias);
       }

@@ -84,7 +84,8 @@ Status LoadImages(const ImageSource& images, std::span<const size_t> indices, co
 
 float PerChannel(const std::vector<float>& values, size_t c) { return values.size() == 1 ? values[0] : values[c]; }
 
-FloatTensor ToFloat(std::span<const std::vector<uint8_t>> pixels, const Shape& input_shape, const Preprocess& preprocess) {
+FloatTensor ToFloat(std::span<const std::vector<uint8_t>> pixels, const Shape& input_shape,
+                    const Preprocess& preprocess) {
   FloatTensor tensor{input_shape, {}};
   tensor.shape[0] = static_cast<int64_t>(pixels.size());
   const size_t per_image = static_cast<size_t>(Elements(input_shape));
@@ -103,7 +104,8 @@ FloatTensor ToFloat(std::span<const std::vector<uint8_t>> pixels, const Shape& i
 }
 
 Result<Calibration> Calibrate(const Graph& graph, const ActivationPlan& plan, const ImageSource& images,
-                              std::span<const size_t> indices, const ConvertOptions& options, const Progress& progress) {
+                              std::span<const size_t> indices, const ConvertOptions& options,
+                              const Progress& progress) {
   AQ_ASSIGN_OR_RETURN(FloatExecutor executor, FloatExecutor::Create(&graph, options.num_threads));
   const Shape& input_shape = graph.values[static_cast<size_t>(graph.input)].shape;
   constexpr float kMax = std::numeric_limits<float>::max();
@@ -127,7 +129,8 @@ Result<Calibration> Calibrate(const Graph& graph, const ActivationPlan& plan, co
         if (pass == 1) return AddToHistogram(tensor.data, options.num_threads, &group);
         if (!FindExtremes(tensor.data, options.num_threads, &group.range) && bad_value < 0) bad_value = v;
       };
-      AQ_ASSIGN_OR_RETURN(const std::vector<FloatTensor> unused, executor.Run(ToFloat(pixels, input_shape, options.preprocess), observe));
+      AQ_ASSIGN_OR_RETURN(const std::vector<FloatTensor> unused,
+                          executor.Run(ToFloat(pixels, input_shape, options.preprocess), observe));
       if (bad_value >= 0)
         return Error(Code::kInvalidArgument, "value '%s' is not finite in float (images %zu to %zu)",
                      graph.values[static_cast<size_t>(bad_value)].name.c_str(), begin, begin + batch.size() - 1);

@@ -23,7 +23,8 @@ std::vector<size_t> ChooseImages(size_t size, size_t count, uint64_t seed);
 Status LoadImages(const ImageSource& images, std::span<const size_t> indices, const Shape& input_shape,
                   std::vector<std::vector<uint8_t>>* pixels);
 // Pixels [h][w][c] -> (pixel - mean) / std, NCHW, batch first.
-FloatTensor ToFloat(std::span<const std::vector<uint8_t>> pixels, const Shape& input_shape, const Preprocess& preprocess);
+FloatTensor ToFloat(std::span<const std::vector<uint8_t>> pixels, const Shape& input_shape,
+                    const Preprocess& preprocess);
 // Mean or deviation of input channel c.
 float PerChannel(const std::vector<float>& values, size_t c);
 

@@ -44,7 +44,8 @@ Status RuntimeCheck::Compare(std::span<const uint8_t> pixels, const ImageCodes& 
   if (const aq_status status = aq_session_run(session_); status != AQ_OK)
     return Error(static_cast<Code>(status), "the runtime failed: %s", aq_status_string(status));
   if (ops_seen_ != integer_->model.ops.size())
-    return Error(Code::kInternal, "the runtime reported %zu ops, the model has %zu", ops_seen_, integer_->model.ops.size());
+    return Error(Code::kInternal, "the runtime reported %zu ops, the model has %zu", ops_seen_,
+                 integer_->model.ops.size());
   ++images_;
   return {};
 }
@@ -59,11 +60,13 @@ void RuntimeCheck::CompareOp(size_t op_index, const void* const* outputs, size_t
     const size_t elements = is_wide ? expected.wide.size() : expected.codes.size();
     for (size_t i = 0; i < elements; ++i) {
       const int32_t wanted = is_wide ? expected.wide[i] : expected.codes[i];
-      const int32_t got = is_wide ? static_cast<const int32_t*>(outputs[o])[i] : static_cast<const uint8_t*>(outputs[o])[i];
+      const int32_t got =
+          is_wide ? static_cast<const int32_t*>(outputs[o])[i] : static_cast<const uint8_t*>(outputs[o])[i];
       if (wanted == got) continue;
       if (differences_++ == 0)
-        verdict_ = Error(Code::kQuality, "not bit-exact: op %s, tensor %s, image %zu, element %zu of %zu: runtime %d, simulation %d",
-                         op.name.c_str(), integer_->Tensor(op.outputs[o]).name.c_str(), images_, i, elements, got, wanted);
+        verdict_ = Error(
+            Code::kQuality, "not bit-exact: op %s, tensor %s, image %zu, element %zu of %zu: runtime %d, simulation %d",
+            op.name.c_str(), integer_->Tensor(op.outputs[o]).name.c_str(), images_, i, elements, got, wanted);
     }
   }
 }

@@ -22,7 +22,7 @@ class RuntimeCheck {
   // Runs one image and counts the differences to `expected`.
   Status Compare(std::span<const uint8_t> pixels, const ImageCodes& expected);
 
-  size_t tensors() const { return tensors_; }        // compared per image
+  size_t tensors() const { return tensors_; }  // compared per image
   size_t images() const { return images_; }
   size_t differences() const { return differences_; }
   // kQuality naming the first tensor, position and both values, if anything differed.

@@ -23,15 +23,16 @@ constexpr size_t kCheckBatch = 8;  // images whose tensors are all in memory at 
 Status CheckArguments(const Graph& graph, const ImageSource& images, const ConvertOptions& options) {
   AQ_RETURN_IF_ERROR(Validate(graph));
   if (images.size() == 0) return Error(Code::kInvalidArgument, "no calibration images");
-  if (options.calibration_count == 0) return Error(Code::kInvalidArgument, "calibration count is 0, must be at least 1");
+  if (options.calibration_count == 0)
+    return Error(Code::kInvalidArgument, "calibration count is 0, must be at least 1");
   if (graph.outputs.empty()) return Error(Code::kInvalidArgument, "the network has no outputs");
   return {};
 }
 
 // The file against the simulation, and the simulation against float, on the same images.
-Status CheckAndMeasure(const Graph& graph, const ActivationPlan& plan, const Quantized& quantized, std::span<const uint8_t> file,
-                       std::span<const std::vector<uint8_t>> pixels, const ConvertOptions& options, const Progress& progress,
-                       ConvertReport* report) {
+Status CheckAndMeasure(const Graph& graph, const ActivationPlan& plan, const Quantized& quantized,
+                       std::span<const uint8_t> file, std::span<const std::vector<uint8_t>> pixels,
+                       const ConvertOptions& options, const Progress& progress, ConvertReport* report) {
   const Simulator simulator(&quantized.integer);
   AQ_ASSIGN_OR_RETURN(const std::unique_ptr<RuntimeCheck> check, RuntimeCheck::Create(file, &quantized.integer));
   AQ_ASSIGN_OR_RETURN(FloatExecutor executor, FloatExecutor::Create(&graph, options.num_threads));

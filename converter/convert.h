@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The converter as a library: Graph + calibration images + options -> .aqm bytes, checked bit for bit against the runtime.
+// The converter as a library: Graph + calibration images + options -> .aqm bytes, checked bit for bit against the
+// runtime.
 #pragma once
 
 #include <array>
@@ -31,7 +32,9 @@ class ImageSource {
   virtual Status Load(size_t i, std::vector<uint8_t>* pixels) const = 0;
 };
 
-struct Bits { int weights = 8, activations = 8; };  // each 2, 4 or 8
+struct Bits {
+  int weights = 8, activations = 8;
+};                                                  // each 2, 4 or 8
 Result<Bits> ParseRecipe(const std::string& text);  // "w4a8"
 
 enum class Edges { kQdrop, kBrecq };
@@ -46,17 +49,17 @@ struct ConvertOptions {
   bool bias_correction = true;
   uint64_t seed = 1;
   int num_threads = 1;
-  size_t calibration_count = 256;                    // images used, at most the source's size
-  size_t check_count = 32;                           // images of the final bit-exactness check
+  size_t calibration_count = 256;  // images used, at most the source's size
+  size_t check_count = 32;         // images of the final bit-exactness check
   Preprocess preprocess;
-  std::map<std::string, std::string> metadata;       // recipe, labels, licence, calibration: stored as given
+  std::map<std::string, std::string> metadata;  // recipe, labels, licence, calibration: stored as given
 };
 
 struct LayerReport {
   std::string name, op, kernel_bits;  // "w4a4"
   double sqnr_db = 0;                 // cumulative: quantised network against float, this op's output
   double weight_sqnr_db = 0;
-  double clipped_percent = 0;         // activations outside the range
+  double clipped_percent = 0;  // activations outside the range
 };
 struct ConvertReport {
   std::vector<LayerReport> layers;

@@ -14,13 +14,14 @@ namespace aq::converter {
 
 // Dense NCHW floats, batch first.
 struct FloatTensor {
-  Shape shape;                 // {batch, ...}
+  Shape shape;  // {batch, ...}
   std::vector<float> data;
 };
 
 class FloatExecutor {
  public:
-  // `graph` must outlive the executor. Sets oneDNN/OpenMP to `num_threads` (OMP_WAIT_POLICY=passive is the tool's duty).
+  // `graph` must outlive the executor. Sets oneDNN/OpenMP to `num_threads` (OMP_WAIT_POLICY=passive is the tool's
+  // duty).
   static Result<FloatExecutor> Create(const Graph* graph, int num_threads);
   FloatExecutor(FloatExecutor&&) noexcept;
   FloatExecutor& operator=(FloatExecutor&&) noexcept;

@@ -15,8 +15,8 @@ using ValueId = int;  // index into Graph::values
 using Shape = std::vector<int64_t>;
 
 struct Value {
-  std::string name;   // the ONNX name
-  Shape shape;        // batch 1: {1, C, H, W} or {1, C} ...
+  std::string name;  // the ONNX name
+  Shape shape;       // batch 1: {1, C, H, W} or {1, C} ...
 };
 
 struct Window {
@@ -39,32 +39,58 @@ struct Dense {                 // inputs {x} (or {x, residual}); x {1, k}, out {
   std::vector<float> weights;  // [n][k]
   std::vector<float> bias;     // [n], never empty
 };
-struct Add {};                 // inputs {a, b}, same shape
-struct Mul {};                 // inputs {a, b}; b has a's shape or {1, C, 1, 1}
-struct Concat { int64_t axis = 1; };
+struct Add {};  // inputs {a, b}, same shape
+struct Mul {};  // inputs {a, b}; b has a's shape or {1, C, 1, 1}
+struct Concat {
+  int64_t axis = 1;
+};
 enum class PoolKind { kMax, kAverage };
-struct Pool {                  // global pooling: kernel = the whole image
+struct Pool {  // global pooling: kernel = the whole image
   PoolKind kind = PoolKind::kMax;
   Window window;
   bool count_include_pad = false;
 };
 // A function of one value: Relu, Clip and friends that could not be fused, and non-linearities.
-enum class Function { kIdentity, kRelu, kClip, kLeakyRelu, kSigmoid, kHardSigmoid, kHardSwish, kSilu, kTanh, kElu, kGelu, kSoftplus, kExp, kAbs, kNeg, kAffine };
+enum class Function {
+  kIdentity,
+  kRelu,
+  kClip,
+  kLeakyRelu,
+  kSigmoid,
+  kHardSigmoid,
+  kHardSwish,
+  kSilu,
+  kTanh,
+  kElu,
+  kGelu,
+  kSoftplus,
+  kExp,
+  kAbs,
+  kNeg,
+  kAffine
+};
 struct Elementwise {
   Function function = Function::kIdentity;
-  float alpha = 0, beta = 0;   // LeakyRelu slope; HardSigmoid max(0, min(1, alpha x + beta)); Clip [alpha, beta]; Affine alpha x + beta
+  float alpha = 0, beta = 0;  // LeakyRelu slope; HardSigmoid max(0, min(1, alpha x + beta)); Clip [alpha, beta]; Affine
+                              // alpha x + beta
 };
-struct Reshape {};             // to the output's shape, NCHW element order
-struct Transpose { std::vector<int64_t> permutation; };
-struct Slice { std::vector<int64_t> begin, stride; };  // per dimension, stride >= 1, extent = the output's shape
-struct Pad { std::vector<int64_t> before, after; };    // per dimension, with zeros
+struct Reshape {};  // to the output's shape, NCHW element order
+struct Transpose {
+  std::vector<int64_t> permutation;
+};
+struct Slice {
+  std::vector<int64_t> begin, stride;
+};  // per dimension, stride >= 1, extent = the output's shape
+struct Pad {
+  std::vector<int64_t> before, after;
+};  // per dimension, with zeros
 
 using Attributes = std::variant<Conv, Dense, Add, Mul, Concat, Pool, Elementwise, Reshape, Transpose, Slice, Pad>;
 
 inline constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 struct Node {
-  std::string name;            // the ONNX node's name (or its output's), kept for life
+  std::string name;  // the ONNX node's name (or its output's), kept for life
   Attributes attributes;
   std::vector<ValueId> inputs;
   ValueId output = -1;
@@ -75,10 +101,10 @@ struct Node {
 
 struct Graph {
   std::vector<Value> values;
-  std::vector<Node> nodes;     // topologically ordered, one writer per value
-  ValueId input = -1;          // exactly one image or feature input
+  std::vector<Node> nodes;  // topologically ordered, one writer per value
+  ValueId input = -1;       // exactly one image or feature input
   std::vector<ValueId> outputs;
-  std::string source_sha256;   // of the .onnx file (and external data)
+  std::string source_sha256;          // of the .onnx file (and external data)
   std::vector<std::string> warnings;  // e.g. "final Softmax removed"
 };
 

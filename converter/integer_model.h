@@ -12,7 +12,7 @@
 namespace aq::converter {
 
 struct IntegerModel {
-  schema::ModelT model;                        // Weights::segment indexes `segments`; model.segments is the writer's
+  schema::ModelT model;  // Weights::segment indexes `segments`; model.segments is the writer's
   std::vector<std::vector<uint8_t>> segments;
 
   const schema::TensorT& Tensor(int32_t index) const { return *model.tensors[static_cast<size_t>(index)]; }

@@ -37,9 +37,15 @@ std::string ShortName(std::string name) {
 
 class Quantizer {
  public:
-  Quantizer(const Graph& graph, const ActivationPlan& plan, const std::vector<Histogram>& groups, const ConvertOptions& options)
-      : graph_(graph), plan_(plan), groups_(groups), options_(options), consumers_(Consumers(graph)),
-        tensors_(graph.values.size()), flattened_(graph.values.size()) {}
+  Quantizer(const Graph& graph, const ActivationPlan& plan, const std::vector<Histogram>& groups,
+            const ConvertOptions& options)
+      : graph_(graph),
+        plan_(plan),
+        groups_(groups),
+        options_(options),
+        consumers_(Consumers(graph)),
+        tensors_(graph.values.size()),
+        flattened_(graph.values.size()) {}
 
   Result<Quantized> Run() {
     AQ_RETURN_IF_ERROR(MakeInput());
@@ -87,8 +93,8 @@ class Quantizer {
   }
 
   template <class Attributes>
-  schema::OpT& AddOp(const std::string& name, Attributes&& attributes, std::vector<int32_t> inputs, std::vector<int32_t> outputs,
-                     bool is_helper = false) {
+  schema::OpT& AddOp(const std::string& name, Attributes&& attributes, std::vector<int32_t> inputs,
+                     std::vector<int32_t> outputs, bool is_helper = false) {
     auto op = std::make_unique<schema::OpT>();
     op->name = ShortName(name);
     op->attributes.Set(std::forward<Attributes>(attributes));
@@ -110,7 +116,9 @@ class Quantizer {
     if (is_new) it->second = ChooseParams(groups_[Index(group)], options_.ranges, bits);
     return it->second;
   }
-  int32_t Read(ValueId v, int wanted) const { return tensors_[Index(v)].at(ChooseWidth(plan_.widths[Index(v)], wanted)); }
+  int32_t Read(ValueId v, int wanted) const {
+    return tensors_[Index(v)].at(ChooseWidth(plan_.widths[Index(v)], wanted));
+  }
   int32_t ReadWidest(ValueId v) const { return tensors_[Index(v)].at(WidestCode(plan_.widths[Index(v)])); }
 
   // ---- Input ----
@@ -123,10 +131,12 @@ class Quantizer {
     const size_t channels = shape.size() == 4 ? static_cast<size_t>(shape[1]) : 1;
     for (const std::vector<float>* values : {&preprocess.mean, &preprocess.stddev})
       if (values->size() != 1 && values->size() != channels)
-        return Error(Code::kInvalidArgument, "preprocessing has %zu means or deviations, input '%s' has %zu channels", values->size(),
-                     ValueOf(input).name.c_str(), channels);
+        return Error(Code::kInvalidArgument, "preprocessing has %zu means or deviations, input '%s' has %zu channels",
+                     values->size(), ValueOf(input).name.c_str(), channels);
     for (const float deviation : preprocess.stddev)
-      if (!(deviation > 0)) return Error(Code::kInvalidArgument, "preprocessing deviation %g is not positive", static_cast<double>(deviation));
+      if (!(deviation > 0))
+        return Error(Code::kInvalidArgument, "preprocessing deviation %g is not positive",
+                     static_cast<double>(deviation));
     const std::vector<int>& readers = consumers_[Index(input)];
     const bool is_single = readers.size() == 1 && IsWeightLayer(graph_.nodes[static_cast<size_t>(readers[0])]);
     is_input_folded_ = is_single && graph_.nodes[static_cast<size_t>(readers[0])].inputs[0] == input;
@@ -136,7 +146,8 @@ class Quantizer {
       const float mean = preprocess.mean[0];
       if (!is_uniform(preprocess.mean) || !is_uniform(preprocess.stddev) || mean < 0 || mean > 255)
         return Error(Code::kUnsupported,
-                     "input '%s' is not read by exactly one convolution or dense layer (%zu readers): only one mean in 0..255 and one "
+                     "input '%s' is not read by exactly one convolution or dense layer (%zu readers): only one mean in "
+                     "0..255 and one "
                      "deviation for all channels can be folded",
                      ValueOf(input).name.c_str(), readers.size());
       params.scale = 1 / preprocess.stddev[0];
@@ -153,11 +164,13 @@ class Quantizer {
     if (std::holds_alternative<Add>(node.attributes)) return EmitAdd(node);
     if (std::holds_alternative<Mul>(node.attributes)) return EmitMul(node);
     if (std::holds_alternative<Concat>(node.attributes)) return EmitConcat(node);
-    if (const Elementwise* elementwise = std::get_if<Elementwise>(&node.attributes)) return EmitElementwise(node, *elementwise);
+    if (const Elementwise* elementwise = std::get_if<Elementwise>(&node.attributes))
+      return EmitElementwise(node, *elementwise);
     if (!IsPassThrough(node)) return EmitAveragePool(node);
     if (node.has_clip()) {
       const int32_t in = Read(node.inputs[0], 8);
-      const int32_t copy = AddTensor(node.name + "/unclipped", ChannelsLast(ValueOf(node.output).shape), ParamsOf(in), -1);
+      const int32_t copy =
+          AddTensor(node.name + "/unclipped", ChannelsLast(ValueOf(node.output).shape), ParamsOf(in), -1);
       EmitPassThrough(node, in, copy);
       for (const int width : plan_.widths[Index(node.output)]) EmitLookup(node, node.name + "/clip", {}, copy, width);
       return {};
@@ -209,7 +222,7 @@ class Quantizer {
   void EmitReshape(const Node& node, int32_t in, int32_t out) {
     const Shape& from = ValueOf(node.inputs[0]).shape;
     const Shape& to = ValueOf(node.output).shape;
-    const auto transpose = [&](const char* suffix, int32_t source, int32_t target, const int (&permutation)[4]) {
+    const auto transpose = [&](const char* suffix, int32_t source, int32_t target, const int(&permutation)[4]) {
       schema::TransposeT attributes;
       attributes.permutation.assign(std::begin(permutation), std::end(permutation));
       AddOp(node.name + suffix, std::move(attributes), {source}, {target}, /*is_helper=*/true);
@@ -277,7 +290,8 @@ class Quantizer {
       rq->offset = {params.zero_point << kFractionBits};
       rq->ratio.resize(1);
       rq->residual_ratio.resize(1);
-      const double ratio_a = ParamsOf(a).scale / static_cast<double>(params.scale), ratio_b = ParamsOf(b).scale / static_cast<double>(params.scale);
+      const double ratio_a = ParamsOf(a).scale / static_cast<double>(params.scale),
+                   ratio_b = ParamsOf(b).scale / static_cast<double>(params.scale);
       if (!QuantizeRatio(ratio_a, &rq->ratio[0])) return RatioError(node, ratio_a);
       if (!QuantizeRatio(ratio_b, &rq->residual_ratio[0])) return RatioError(node, ratio_b);
       outputs.push_back(AddValueTensor(node.output, params));
@@ -351,7 +365,8 @@ class Quantizer {
     Node copy = node;  // its clip has been applied already
     copy.clip_low = -kInfinity;
     copy.clip_high = kInfinity;
-    EmitLookup(copy, std::string(node.name).append("#").append(std::to_string(widths[1])), {}, ReadWidest(node.output), widths[1]);
+    EmitLookup(copy, std::string(node.name).append("#").append(std::to_string(widths[1])), {}, ReadWidest(node.output),
+               widths[1]);
   }
 
   // ---- Weight layers ----
@@ -359,8 +374,8 @@ class Quantizer {
   struct Layer {
     size_t channels = 0, taps = 1, k = 0;  // output channels, taps, input channels per group
     size_t groups = 1;
-    std::vector<float> weights;            // [n][tap][k]
-    std::vector<double> bias;              // [n]
+    std::vector<float> weights;  // [n][tap][k]
+    std::vector<double> bias;    // [n]
     std::vector<uint8_t> pad_codes;
   };
 
@@ -388,7 +403,8 @@ class Quantizer {
       const size_t c_count = static_cast<size_t>((*shape)[1]), area = layer.k / c_count;
       for (size_t n = 0; n < layer.channels; ++n)
         for (size_t c = 0; c < c_count; ++c)
-          for (size_t p = 0; p < area; ++p) layer.weights[n * layer.k + p * c_count + c] = dense.weights[n * layer.k + c * area + p];
+          for (size_t p = 0; p < area; ++p)
+            layer.weights[n * layer.k + p * c_count + c] = dense.weights[n * layer.k + c * area + p];
     }
     return layer;
   }
@@ -407,7 +423,8 @@ class Quantizer {
     }
     bool is_zero = true;
     for (size_t c = 0; c < layer->groups * layer->k; ++c) {
-      layer->pad_codes.push_back(static_cast<uint8_t>(std::clamp(std::lround(PerChannel(preprocess.mean, c)), 0L, 255L)));
+      layer->pad_codes.push_back(
+          static_cast<uint8_t>(std::clamp(std::lround(PerChannel(preprocess.mean, c)), 0L, 255L)));
       is_zero = is_zero && layer->pad_codes.back() == 0;
     }
     if (is_zero) layer->pad_codes.clear();
@@ -424,10 +441,11 @@ class Quantizer {
     for (const float w : layer.weights) largest = std::max(largest, std::abs(w));
     std::vector<float> min_scale(layer.channels, largest > 0 ? largest * 1e-7f : 1.0f);
     for (size_t n = 0; n < layer.channels; ++n)
-      min_scale[n] = std::max(min_scale[n], static_cast<float>(std::ldexp(std::abs(layer.bias[n]) / x.scale, -kMaxBiasBits)));
+      min_scale[n] =
+          std::max(min_scale[n], static_cast<float>(std::ldexp(std::abs(layer.bias[n]) / x.scale, -kMaxBiasBits)));
     const int bits = plan_.bits[node_].weights;
-    const QuantizedWeights quantized = QuantizeWeights(layer.weights, layer.channels, bits, options_.asymmetric_weights && bits <= 4,
-                                                       min_scale, options_.num_threads);
+    const QuantizedWeights quantized = QuantizeWeights(
+        layer.weights, layer.channels, bits, options_.asymmetric_weights && bits <= 4, min_scale, options_.num_threads);
 
     auto weights = std::make_unique<schema::WeightsT>();
     weights->bits = static_cast<uint8_t>(bits);
@@ -449,7 +467,8 @@ class Quantizer {
       }
       const int64_t bias = std::llround(layer.bias[n] / acc_scale[n]) - x.zero_point * sum;
       if (std::llabs(bias) >= int64_t{1} << 31)
-        return Error(Code::kLimit, "%s: channel %zu: bias %lld does not fit 32 bits", node.name.c_str(), n, static_cast<long long>(bias));
+        return Error(Code::kLimit, "%s: channel %zu: bias %lld does not fit 32 bits", node.name.c_str(), n,
+                     static_cast<long long>(bias));
       weights->bias.push_back(ToInt32(bias));
       largest_real = std::max(largest_real, static_cast<double>(bound + std::llabs(bias)) * acc_scale[n]);
     }
@@ -458,7 +477,8 @@ class Quantizer {
     if (node.inputs.size() > 1) inputs.push_back(ReadWidest(node.inputs[1]));
     std::vector<std::unique_ptr<schema::RequantizeT>> requantize;
     for (const int width : plan_.widths[Index(node.output)]) {
-      const QuantParams params = width == kRawBits ? RawParams(largest_real, acc_scale, inputs) : ChooseParamsFor(node.output, width);
+      const QuantParams params =
+          width == kRawBits ? RawParams(largest_real, acc_scale, inputs) : ChooseParamsFor(node.output, width);
       auto rq = std::make_unique<schema::RequantizeT>();
       rq->offset = {params.zero_point << kFractionBits};
       rq->multiplier.resize(layer.channels);
@@ -504,11 +524,15 @@ class Quantizer {
   }
 
   // A raw output is v itself (Q.8), so one step of 256 of its units is what the multiplier divides by.
-  static double OutputStep(const QuantParams& params) { return params.bits == kRawBits ? std::ldexp(params.scale, kFractionBits) : params.scale; }
+  static double OutputStep(const QuantParams& params) {
+    return params.bits == kRawBits ? std::ldexp(params.scale, kFractionBits) : params.scale;
+  }
 
   // Fine enough to lose nothing, no finer than the largest shift: one accumulator unit is at most 2^14 of it.
-  QuantParams RawParams(double largest_real, const std::vector<double>& acc_scale, const std::vector<int32_t>& inputs) const {
-    double unit = std::max(std::ldexp(largest_real, -kRawOutputBits), std::ldexp(*std::max_element(acc_scale.begin(), acc_scale.end()), -14));
+  QuantParams RawParams(double largest_real, const std::vector<double>& acc_scale,
+                        const std::vector<int32_t>& inputs) const {
+    double unit = std::max(std::ldexp(largest_real, -kRawOutputBits),
+                           std::ldexp(*std::max_element(acc_scale.begin(), acc_scale.end()), -14));
     if (inputs.size() > 1) {
       const double residual = ParamsOf(inputs[1]).scale;
       unit = std::max({unit, std::ldexp(largest_real, -kRawOutputBitsWithResidual), std::ldexp(residual, -16)});
@@ -517,7 +541,8 @@ class Quantizer {
   }
 
   static Status RatioError(const Node& node, double ratio) {
-    return Error(Code::kLimit, "%s: scale ratio %g between input and output is outside the format's range", node.name.c_str(), ratio);
+    return Error(Code::kLimit, "%s: scale ratio %g between input and output is outside the format's range",
+                 node.name.c_str(), ratio);
   }
 
   const Graph& graph_;
@@ -525,8 +550,8 @@ class Quantizer {
   const std::vector<Histogram>& groups_;
   const ConvertOptions& options_;
   std::vector<std::vector<int>> consumers_;
-  std::vector<WidthMap> tensors_;          // per value
-  std::vector<const Shape*> flattened_;    // per value: stored in the channels-last order of this NCHW shape
+  std::vector<WidthMap> tensors_;        // per value
+  std::vector<const Shape*> flattened_;  // per value: stored in the channels-last order of this NCHW shape
   std::map<std::pair<int, int>, QuantParams> params_;  // per (group, width)
   bool is_input_folded_ = false;
   size_t node_ = 0;

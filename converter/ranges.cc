@@ -116,9 +116,12 @@ Range PercentileRange(const Histogram& histogram, double percentile) {
 
 QuantParams ChooseParams(const Histogram& histogram, Ranges method, int bits) {
   switch (method) {
-    case Ranges::kMinMax: return ParamsFromRange(histogram.range, bits);
-    case Ranges::kPercentile: return ParamsFromRange(PercentileRange(histogram, kPercentile), bits);
-    case Ranges::kMse: return SearchParams(histogram, bits);
+    case Ranges::kMinMax:
+      return ParamsFromRange(histogram.range, bits);
+    case Ranges::kPercentile:
+      return ParamsFromRange(PercentileRange(histogram, kPercentile), bits);
+    case Ranges::kMse:
+      return SearchParams(histogram, bits);
   }
   return {};
 }

@@ -24,8 +24,8 @@ struct QuantParams {
 
 inline constexpr size_t kHistogramBins = 2048;
 inline constexpr double kPercentile = 99.99;
-inline constexpr double kErrorPower = 2.4;   // QDrop and BRECQ search activation and weight ranges with this norm
-inline constexpr int kSearchSteps = 100;     // clip ratios tried
+inline constexpr double kErrorPower = 2.4;  // QDrop and BRECQ search activation and weight ranges with this norm
+inline constexpr int kSearchSteps = 100;    // clip ratios tried
 
 // Counts of values between the extremes found by a first pass; exact zeros apart, since they never have an error.
 struct Histogram {

@@ -6,9 +6,8 @@
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #endif
 
-#include <nlohmann/json.hpp>
-
 #include <initializer_list>
+#include <nlohmann/json.hpp>
 #include <regex>
 
 namespace aq::converter {
@@ -22,7 +21,8 @@ Status CompileRegex(const std::string& pattern, std::regex* regex) {
   try {
     *regex = std::regex(pattern, std::regex::ECMAScript);
   } catch (const std::regex_error& error) {
-    return Error(Code::kInvalidArgument, "layer pattern '%s' is not a regular expression: %s", pattern.c_str(), error.what());
+    return Error(Code::kInvalidArgument, "layer pattern '%s' is not a regular expression: %s", pattern.c_str(),
+                 error.what());
   }
   return {};
 }
@@ -93,14 +93,19 @@ Status ReadDefault(const Json& json, ConvertOptions* options) {
     AQ_RETURN_IF_ERROR(ReadBits(activations, "default.activations", &options->bits.activations));
     std::string method;
     AQ_RETURN_IF_ERROR(ReadString(activations, "method", &method));
-    if (method == "minmax") options->ranges = Ranges::kMinMax;
-    else if (method == "percentile") options->ranges = Ranges::kPercentile;
-    else if (method == "mse") options->ranges = Ranges::kMse;
-    else if (!method.empty()) return Error(Code::kInvalidArgument, "recipe: range method '%s'; minmax, percentile or mse", method.c_str());
+    if (method == "minmax")
+      options->ranges = Ranges::kMinMax;
+    else if (method == "percentile")
+      options->ranges = Ranges::kPercentile;
+    else if (method == "mse")
+      options->ranges = Ranges::kMse;
+    else if (!method.empty())
+      return Error(Code::kInvalidArgument, "recipe: range method '%s'; minmax, percentile or mse", method.c_str());
   }
   std::string rounding = "nearest";
   AQ_RETURN_IF_ERROR(ReadString(json, "rounding", &rounding));
-  if (rounding != "nearest") return Error(Code::kUnsupported, "recipe: rounding '%s'; only 'nearest' exists", rounding.c_str());
+  if (rounding != "nearest")
+    return Error(Code::kUnsupported, "recipe: rounding '%s'; only 'nearest' exists", rounding.c_str());
   return {};
 }
 
@@ -119,7 +124,8 @@ Status ReadRule(const Json& json, Rule* rule) {
   AQ_RETURN_IF_ERROR(ReadString(match, "op", &rule->op));
   if (rule->op == "Gemm" || rule->op == "MatMul") rule->op = "Dense";
   if (!rule->op.empty() && rule->op != "Conv" && rule->op != "Dense")
-    return Error(Code::kInvalidArgument, "recipe: match.op '%s' has no weights; Conv, Gemm or MatMul", rule->op.c_str());
+    return Error(Code::kInvalidArgument, "recipe: match.op '%s' has no weights; Conv, Gemm or MatMul",
+                 rule->op.c_str());
   if (match.contains("depthwise")) {
     bool depthwise = false;
     AQ_RETURN_IF_ERROR(ReadBool(match, "depthwise", &depthwise));
@@ -164,7 +170,8 @@ Result<Bits> ParseRecipe(const std::string& text) {
     const Bits bits{text[1] - '0', text[3] - '0'};
     if (IsBits(bits.weights) && IsBits(bits.activations)) return bits;
   }
-  return Error(Code::kInvalidArgument, "recipe '%s': must be wWaA with W and A each 2, 4 or 8, e.g. w4a8", text.c_str());
+  return Error(Code::kInvalidArgument, "recipe '%s': must be wWaA with W and A each 2, 4 or 8, e.g. w4a8",
+               text.c_str());
 }
 
 std::string ExactPattern(const std::string& name) {
@@ -178,7 +185,8 @@ std::string ExactPattern(const std::string& name) {
 
 EdgeLayers FindEdgeLayers(const Graph& graph) {
   EdgeLayers edges{std::vector<bool>(graph.nodes.size()), std::vector<bool>(graph.nodes.size())};
-  std::vector<bool> after(graph.values.size()), before(graph.values.size());  // a weight layer made / will read the value
+  std::vector<bool> after(graph.values.size()),
+      before(graph.values.size());  // a weight layer made / will read the value
   for (size_t i = 0; i < graph.nodes.size(); ++i) {
     const Node& node = graph.nodes[i];
     bool seen = false;
@@ -212,11 +220,13 @@ Result<std::vector<Bits>> AssignBits(const Graph& graph, const ConvertOptions& o
       bits[i] = layer_bits;
       is_used = true;
     }
-    if (!is_used) return Error(Code::kInvalidArgument, "layer pattern '%s' matches no Conv or Dense layer", pattern.c_str());
+    if (!is_used)
+      return Error(Code::kInvalidArgument, "layer pattern '%s' matches no Conv or Dense layer", pattern.c_str());
   }
   for (size_t i = 0; i < bits.size(); ++i) {
     if (!IsBits(bits[i].weights) || !IsBits(bits[i].activations))
-      return Error(Code::kInvalidArgument, "%s: w%da%d: bits must be 2, 4 or 8", graph.nodes[i].name.c_str(), bits[i].weights, bits[i].activations);
+      return Error(Code::kInvalidArgument, "%s: w%da%d: bits must be 2, 4 or 8", graph.nodes[i].name.c_str(),
+                   bits[i].weights, bits[i].activations);
   }
   return bits;
 }
@@ -225,7 +235,8 @@ Status ApplyRecipeFile(const std::string& json, const Graph& graph, ConvertOptio
   const Json root = Json::parse(json, nullptr, /*allow_exceptions=*/false);
   if (root.is_discarded()) return Error(Code::kInvalidArgument, "recipe: not JSON");
   AQ_RETURN_IF_ERROR(CheckKeys(root, "recipe", {"version", "default", "rules", "keep_float"}));
-  if (!root.contains("version") || root["version"] != 1) return Error(Code::kInvalidArgument, "recipe: 'version' must be 1");
+  if (!root.contains("version") || root["version"] != 1)
+    return Error(Code::kInvalidArgument, "recipe: 'version' must be 1");
   if (root.contains("keep_float") && !(root["keep_float"].is_array() && root["keep_float"].empty()))
     return Error(Code::kUnsupported, "recipe: 'keep_float' must be empty: every layer is integer");
   if (root.contains("default")) AQ_RETURN_IF_ERROR(ReadDefault(root["default"], options));

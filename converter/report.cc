@@ -23,7 +23,8 @@ double WeightDecibels(const Node& node, const schema::OpT& op, const IntegerMode
   const Conv* conv = std::get_if<Conv>(&node.attributes);
   const std::vector<float>& reference = conv ? conv->weights : std::get<Dense>(node.attributes).weights;
   const size_t channels = weights.bias.size(), per_channel = reference.size() / channels;
-  const size_t taps = conv ? static_cast<size_t>(conv->window.kernel_h * conv->window.kernel_w) : 1, k = per_channel / taps;
+  const size_t taps = conv ? static_cast<size_t>(conv->window.kernel_h * conv->window.kernel_w) : 1,
+               k = per_channel / taps;
   const std::vector<uint8_t>& codes = integer.segments[weights.segment];
   const int8_t* codebook = weights.codebook.empty() ? nullptr : weights.codebook.data();
   double signal = 0, noise = 0;
@@ -33,7 +34,8 @@ double WeightDecibels(const Node& node, const schema::OpT& op, const IntegerMode
     for (size_t i = 0; i < per_channel; ++i) {
       const double w = reference[n * per_channel + (i % k) * taps + i / k];
       const int zero = weights.zero_point.empty() ? 0 : weights.zero_point[n];
-      const double q = DecodeWeight(CodeAt(codes.data(), n * per_channel + i, weights.bits), weights.bits, codebook) - zero;
+      const double q =
+          DecodeWeight(CodeAt(codes.data(), n * per_channel + i, weights.bits), weights.bits, codebook) - zero;
       cross += w * q;
       square += q * q;
       channel_signal += w * w;
@@ -47,7 +49,11 @@ double WeightDecibels(const Node& node, const schema::OpT& op, const IntegerMode
 }  // namespace
 
 LayerMeter::LayerMeter(const Graph& graph, const ActivationPlan& plan, const Quantized& quantized)
-    : graph_(graph), plan_(plan), quantized_(quantized), tensor_of_value_(graph.values.size(), -1), sums_(graph.values.size()) {
+    : graph_(graph),
+      plan_(plan),
+      quantized_(quantized),
+      tensor_of_value_(graph.values.size(), -1),
+      sums_(graph.values.size()) {
   const auto& ops = quantized.integer.model.ops;
   for (size_t i = 0; i < ops.size(); ++i) {
     const int node = quantized.provenance.node_of_op[i];
@@ -65,12 +71,15 @@ Status LayerMeter::Add(FloatExecutor* executor, const FloatTensor& input, std::s
   return {};
 }
 
-void LayerMeter::Compare(const FloatTensor& value, int32_t index, std::span<const ImageCodes> images, Sums* sums) const {
+void LayerMeter::Compare(const FloatTensor& value, int32_t index, std::span<const ImageCodes> images,
+                         Sums* sums) const {
   const schema::TensorT& tensor = quantized_.integer.Tensor(index);
   const bool is_wide = tensor.bits == 32;
   const double scale = tensor.scale;
-  const double low = scale * (-tensor.zero_point - 0.5), high = scale * (MaxLevel(is_wide ? 8 : tensor.bits) - tensor.zero_point + 0.5);
-  const size_t per_image = value.data.size() / images.size(), channels = static_cast<size_t>(tensor.shape.back()), area = per_image / channels;
+  const double low = scale * (-tensor.zero_point - 0.5),
+               high = scale * (MaxLevel(is_wide ? 8 : tensor.bits) - tensor.zero_point + 0.5);
+  const size_t per_image = value.data.size() / images.size(), channels = static_cast<size_t>(tensor.shape.back()),
+               area = per_image / channels;
   for (size_t i = 0; i < images.size(); ++i) {
     const Codes& codes = images[i][static_cast<size_t>(index)];
     for (size_t c = 0; c < channels; ++c) {
@@ -99,11 +108,13 @@ std::vector<LayerReport> LayerMeter::Reports() const {
     report.name = node.name;
     report.op = OpName(node.attributes);
     char bits[16];
-    std::snprintf(bits, sizeof bits, "w%da%d", WeightsOf(*ops[i])->bits, quantized_.integer.Tensor(ops[i]->inputs[0]).bits);
+    std::snprintf(bits, sizeof bits, "w%da%d", WeightsOf(*ops[i])->bits,
+                  quantized_.integer.Tensor(ops[i]->inputs[0]).bits);
     report.kernel_bits = bits;
     report.sqnr_db = Decibels(sums.signal, sums.noise);
     report.weight_sqnr_db = WeightDecibels(node, *ops[i], quantized_.integer);
-    report.clipped_percent = sums.values ? 100.0 * static_cast<double>(sums.clipped) / static_cast<double>(sums.values) : 0;
+    report.clipped_percent =
+        sums.values ? 100.0 * static_cast<double>(sums.clipped) / static_cast<double>(sums.values) : 0;
     reports.push_back(std::move(report));
   }
   return reports;

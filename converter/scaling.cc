@@ -15,7 +15,8 @@ T At(const std::vector<T>& values, size_t channel) {
 }
 
 Scaling ScalingAt(const schema::RequantizeT& rq, size_t channel) {
-  return {At(rq.multiplier, channel), At(rq.shift, channel), At(rq.offset, channel), At(rq.ratio, channel), At(rq.residual_ratio, channel)};
+  return {At(rq.multiplier, channel), At(rq.shift, channel), At(rq.offset, channel), At(rq.ratio, channel),
+          At(rq.residual_ratio, channel)};
 }
 
 Status ProveWeights(const IntegerModel& integer, const schema::OpT& op, const schema::WeightsT& weights) {
@@ -27,8 +28,10 @@ Status ProveWeights(const IntegerModel& integer, const schema::OpT& op, const sc
     // Kernels may sum codes and zero points apart, so both count in full.
     AccumulatorBound bound;
     for (size_t i = 0; i < per_channel; ++i)
-      bound.Add(DecodeWeight(CodeAt(codes.data(), n * per_channel + i, weights.bits), weights.bits, codebook), max_code);
-    if (!weights.zero_point.empty()) bound.sum += std::llabs(int64_t{weights.zero_point[n]} * static_cast<int64_t>(per_channel) * max_code);
+      bound.Add(DecodeWeight(CodeAt(codes.data(), n * per_channel + i, weights.bits), weights.bits, codebook),
+                max_code);
+    if (!weights.zero_point.empty())
+      bound.sum += std::llabs(int64_t{weights.zero_point[n]} * static_cast<int64_t>(per_channel) * max_code);
     bound.sum += std::llabs(int64_t{weights.bias[n]});
     constexpr int64_t kLimit = int64_t{1} << 31;
     if (bound.sum >= kLimit)
@@ -37,8 +40,10 @@ Status ProveWeights(const IntegerModel& integer, const schema::OpT& op, const sc
     for (const auto& rq : op.requantize) {
       const Scaling scaling = ScalingAt(*rq, n);
       if (!ScalingFits(bound.sum, scaling, op.inputs.size() > 1))
-        return Error(Code::kLimit, "%s: channel %zu: accumulators up to %lld with shift %d do not fit 32 bits (output range too fine)",
-                     op.name.c_str(), n, static_cast<long long>(bound.sum), scaling.shift);
+        return Error(
+            Code::kLimit,
+            "%s: channel %zu: accumulators up to %lld with shift %d do not fit 32 bits (output range too fine)",
+            op.name.c_str(), n, static_cast<long long>(bound.sum), scaling.shift);
     }
   }
   return {};
@@ -77,7 +82,8 @@ Status ProveOpRanges(const IntegerModel& integer, const schema::OpT& op) {
   for (const auto& rq : op.requantize) {
     for (size_t i = 0; i < rq->multiplier.size(); ++i) {
       if (!ScalingFits(bound, ScalingAt(*rq, i), false))
-        return Error(Code::kLimit, "%s: accumulators up to %lld with shift %d do not fit 32 bits (output range too fine)",
+        return Error(Code::kLimit,
+                     "%s: accumulators up to %lld with shift %d do not fit 32 bits (output range too fine)",
                      op.name.c_str(), static_cast<long long>(bound), rq->shift[i]);
     }
   }

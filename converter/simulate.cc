@@ -37,17 +37,22 @@ struct OutputRule {
 
   OutputRule(const schema::TensorT& tensor, const schema::RequantizeT& rq, size_t entries, Codes* codes) : out(codes) {
     for (size_t i = 0; i < entries; ++i)
-      scaling.push_back({At(rq.multiplier, i), At(rq.shift, i), At(rq.offset, i), At(rq.ratio, i), At(rq.residual_ratio, i)});
+      scaling.push_back(
+          {At(rq.multiplier, i), At(rq.shift, i), At(rq.offset, i), At(rq.ratio, i), At(rq.residual_ratio, i)});
     rounding.bits = tensor.bits;
     if (!tensor.border.empty()) std::copy(tensor.border.begin(), tensor.border.end(), rounding.border);
     if (!tensor.channel_thresholds.empty()) thresholds = tensor.channel_thresholds.data();
-    if (tensor.bits == 32) out->wide.resize(ElementsOf(tensor));
-    else out->codes.resize(ElementsOf(tensor));
+    if (tensor.bits == 32)
+      out->wide.resize(ElementsOf(tensor));
+    else
+      out->codes.resize(ElementsOf(tensor));
   }
   void Store(size_t index, size_t channel, int64_t v) const {
     const int32_t code = QuantizeOne(v, rounding, thresholds ? thresholds + channel * kThresholds : nullptr);
-    if (rounding.bits == 32) out->wide[index] = code;
-    else out->codes[index] = static_cast<uint8_t>(code);
+    if (rounding.bits == 32)
+      out->wide[index] = code;
+    else
+      out->codes[index] = static_cast<uint8_t>(code);
   }
 };
 
@@ -63,8 +68,9 @@ int Position(int out, int stride, int tap, int dilation, int pad, int size) {
   return position < 0 || position >= size ? -1 : position;
 }
 
-void ConvolveDepthwise(const schema::Conv2DT& conv, const std::vector<int16_t>& weights, const std::vector<int32_t>& bias, Image in,
-                       Image out, const uint8_t* codes, const std::vector<uint8_t>& pad, int32_t* acc) {
+void ConvolveDepthwise(const schema::Conv2DT& conv, const std::vector<int16_t>& weights,
+                       const std::vector<int32_t>& bias, Image in, Image out, const uint8_t* codes,
+                       const std::vector<uint8_t>& pad, int32_t* acc) {
   const size_t channels = static_cast<size_t>(in.c);
   for (int y = 0; y < out.h; ++y) {
     for (int x = 0; x < out.w; ++x, acc += channels) {
@@ -73,7 +79,10 @@ void ConvolveDepthwise(const schema::Conv2DT& conv, const std::vector<int16_t>& 
         for (int kx = 0; kx < conv.kernel_w; ++kx) {
           const int iy = Position(y, conv.stride_h, ky, conv.dilation_h, conv.pad_top, in.h);
           const int ix = Position(x, conv.stride_w, kx, conv.dilation_w, conv.pad_left, in.w);
-          const uint8_t* a = iy < 0 || ix < 0 ? pad.data() : codes + (static_cast<size_t>(iy) * static_cast<size_t>(in.w) + static_cast<size_t>(ix)) * channels;
+          const uint8_t* a =
+              iy < 0 || ix < 0
+                  ? pad.data()
+                  : codes + (static_cast<size_t>(iy) * static_cast<size_t>(in.w) + static_cast<size_t>(ix)) * channels;
           const int16_t* w = weights.data() + static_cast<size_t>(ky * conv.kernel_w + kx) * channels;
           for (size_t c = 0; c < channels; ++c) acc[c] += int32_t{a[c]} * w[c];
         }
@@ -82,8 +91,8 @@ void ConvolveDepthwise(const schema::Conv2DT& conv, const std::vector<int16_t>& 
   }
 }
 
-void ConvolveGroups(const schema::Conv2DT& conv, const std::vector<int16_t>& weights, const std::vector<int32_t>& bias, Image in,
-                    Image out, const uint8_t* codes, const std::vector<uint8_t>& pad, int32_t* acc) {
+void ConvolveGroups(const schema::Conv2DT& conv, const std::vector<int16_t>& weights, const std::vector<int32_t>& bias,
+                    Image in, Image out, const uint8_t* codes, const std::vector<uint8_t>& pad, int32_t* acc) {
   const size_t groups = static_cast<size_t>(conv.groups), k = static_cast<size_t>(in.c) / groups;
   const size_t taps = static_cast<size_t>(conv.kernel_h * conv.kernel_w), n_group = static_cast<size_t>(out.c) / groups;
   std::vector<int16_t> window(taps * k);
@@ -95,7 +104,8 @@ void ConvolveGroups(const schema::Conv2DT& conv, const std::vector<int16_t>& wei
           for (int kx = 0; kx < conv.kernel_w; ++kx, to += k) {
             const int iy = Position(y, conv.stride_h, ky, conv.dilation_h, conv.pad_top, in.h);
             const int ix = Position(x, conv.stride_w, kx, conv.dilation_w, conv.pad_left, in.w);
-            const uint8_t* from = iy < 0 || ix < 0 ? pad.data() : codes + static_cast<size_t>(iy * in.w + ix) * static_cast<size_t>(in.c);
+            const uint8_t* from =
+                iy < 0 || ix < 0 ? pad.data() : codes + static_cast<size_t>(iy * in.w + ix) * static_cast<size_t>(in.c);
             std::copy_n(from + g * k, k, to);
           }
         }
@@ -172,7 +182,8 @@ void RunPool(const IntegerModel& integer, const schema::OpT& op, const schema::P
       size_t count = 0;
       for (int ky = 0; ky < pool.kernel_h; ++ky) {
         for (int kx = 0; kx < pool.kernel_w; ++kx) {
-          const int iy = Position(y, pool.stride_h, ky, 1, pool.pad_top, in.h), ix = Position(x, pool.stride_w, kx, 1, pool.pad_left, in.w);
+          const int iy = Position(y, pool.stride_h, ky, 1, pool.pad_top, in.h),
+                    ix = Position(x, pool.stride_w, kx, 1, pool.pad_left, in.w);
           if (iy < 0 || ix < 0) continue;
           ++count;
           const uint8_t* a = codes.data() + static_cast<size_t>(iy * in.w + ix) * channels;
@@ -183,8 +194,10 @@ void RunPool(const IntegerModel& integer, const schema::OpT& op, const schema::P
         }
       }
       for (size_t c = 0; c < channels; ++c, ++index) {
-        if (is_average) rule.Store(index, c, ScaleOne(sum[c], rule.scaling[entries == 1 ? 0 : count - 1]));
-        else result.codes[index] = static_cast<uint8_t>(best[c]);
+        if (is_average)
+          rule.Store(index, c, ScaleOne(sum[c], rule.scaling[entries == 1 ? 0 : count - 1]));
+        else
+          result.codes[index] = static_cast<uint8_t>(best[c]);
       }
     }
   }
@@ -241,8 +254,9 @@ Simulator::Simulator(const IntegerModel* integer) : integer_(integer), layers_(i
     const int8_t* codebook = weights->codebook.empty() ? nullptr : weights->codebook.data();
     for (size_t n = 0; n < channels; ++n) {
       for (size_t j = 0; j < per_channel; ++j) {
-        const int value = DecodeWeight(CodeAt(codes.data(), n * per_channel + j, weights->bits), weights->bits, codebook) -
-                          At(weights->zero_point, n);
+        const int value =
+            DecodeWeight(CodeAt(codes.data(), n * per_channel + j, weights->bits), weights->bits, codebook) -
+            At(weights->zero_point, n);
         layer.weights[layer.is_depthwise ? j * channels + n : n * per_channel + j] = static_cast<int16_t>(value);
       }
     }
@@ -259,13 +273,15 @@ std::vector<int32_t> Simulator::Accumulate(size_t index, const ImageCodes& tenso
   const schema::Conv2DT* conv = op.attributes.AsConv2D();
   if (!conv) {
     const std::vector<int16_t> wide(codes.begin(), codes.end());
-    for (size_t n = 0; n < acc.size(); ++n) acc[n] = weights.bias[n] + Dot(wide.data(), layer.weights.data() + n * wide.size(), wide.size());
+    for (size_t n = 0; n < acc.size(); ++n)
+      acc[n] = weights.bias[n] + Dot(wide.data(), layer.weights.data() + n * wide.size(), wide.size());
     return acc;
   }
   std::vector<uint8_t> pad = conv->pad_codes;
   if (pad.empty()) pad.assign(static_cast<size_t>(in.shape.back()), in.zero_point);
   const Image out = ImageOf(integer_->Tensor(op.outputs[0]));
-  (layer.is_depthwise ? ConvolveDepthwise : ConvolveGroups)(*conv, layer.weights, weights.bias, ImageOf(in), out, codes.data(), pad, acc.data());
+  (layer.is_depthwise ? ConvolveDepthwise : ConvolveGroups)(*conv, layer.weights, weights.bias, ImageOf(in), out,
+                                                            codes.data(), pad, acc.data());
   return acc;
 }
 
@@ -281,7 +297,9 @@ void Simulator::Finish(size_t index, const std::vector<int32_t>& acc, ImageCodes
     for (size_t begin = 0; begin < acc.size(); begin += channels) {
       for (size_t c = 0; c < channels; ++c) {
         const size_t i = begin + c;
-        rule.Store(i, c, residual ? ScaleWithResidual(acc[i], residual[i] - zero, rule.scaling[c]) : ScaleOne(acc[i], rule.scaling[c]));
+        rule.Store(i, c,
+                   residual ? ScaleWithResidual(acc[i], residual[i] - zero, rule.scaling[c])
+                            : ScaleOne(acc[i], rule.scaling[c]));
       }
     }
   }
@@ -293,30 +311,48 @@ void Simulator::RunOp(size_t index, ImageCodes* tensors) const {
   std::vector<uint8_t>& out = (*tensors)[static_cast<size_t>(op.outputs[0])].codes;
   switch (op.attributes.type) {
     case schema::OpAttributes::Conv2D:
-    case schema::OpAttributes::Dense: return Finish(index, Accumulate(index, *tensors), tensors);
-    case schema::OpAttributes::Add: return RunAdd(*integer_, op, tensors);
-    case schema::OpAttributes::Mul: return RunMul(*integer_, op, tensors);
-    case schema::OpAttributes::Concat: return RunConcat(*integer_, op, *op.attributes.AsConcat(), tensors);
-    case schema::OpAttributes::Pool: return RunPool(*integer_, op, *op.attributes.AsPool(), tensors);
+    case schema::OpAttributes::Dense:
+      return Finish(index, Accumulate(index, *tensors), tensors);
+    case schema::OpAttributes::Add:
+      return RunAdd(*integer_, op, tensors);
+    case schema::OpAttributes::Mul:
+      return RunMul(*integer_, op, tensors);
+    case schema::OpAttributes::Concat:
+      return RunConcat(*integer_, op, *op.attributes.AsConcat(), tensors);
+    case schema::OpAttributes::Pool:
+      return RunPool(*integer_, op, *op.attributes.AsPool(), tensors);
     case schema::OpAttributes::Lookup:
       out.resize(in.size());
       for (size_t i = 0; i < in.size(); ++i) out[i] = op.attributes.AsLookup()->table[in[i]];
       return;
-    case schema::OpAttributes::Reshape: out = in; return;
+    case schema::OpAttributes::Reshape:
+      out = in;
+      return;
     case schema::OpAttributes::Transpose:
-      return RunGather(*integer_, op, [&](const std::vector<int32_t>& to, std::vector<int32_t>* from) {
-        for (size_t d = 0; d < to.size(); ++d) (*from)[static_cast<size_t>(op.attributes.AsTranspose()->permutation[d])] = to[d];
-      }, tensors);
+      return RunGather(
+          *integer_, op,
+          [&](const std::vector<int32_t>& to, std::vector<int32_t>* from) {
+            for (size_t d = 0; d < to.size(); ++d)
+              (*from)[static_cast<size_t>(op.attributes.AsTranspose()->permutation[d])] = to[d];
+          },
+          tensors);
     case schema::OpAttributes::Slice:
-      return RunGather(*integer_, op, [&](const std::vector<int32_t>& to, std::vector<int32_t>* from) {
-        const schema::SliceT& slice = *op.attributes.AsSlice();
-        for (size_t d = 0; d < to.size(); ++d) (*from)[d] = slice.begin[d] + to[d] * slice.stride[d];
-      }, tensors);
+      return RunGather(
+          *integer_, op,
+          [&](const std::vector<int32_t>& to, std::vector<int32_t>* from) {
+            const schema::SliceT& slice = *op.attributes.AsSlice();
+            for (size_t d = 0; d < to.size(); ++d) (*from)[d] = slice.begin[d] + to[d] * slice.stride[d];
+          },
+          tensors);
     case schema::OpAttributes::Pad:
-      return RunGather(*integer_, op, [&](const std::vector<int32_t>& to, std::vector<int32_t>* from) {
-        for (size_t d = 0; d < to.size(); ++d) (*from)[d] = to[d] - op.attributes.AsPad()->before[d];
-      }, tensors);
-    case schema::OpAttributes::NONE: break;
+      return RunGather(
+          *integer_, op,
+          [&](const std::vector<int32_t>& to, std::vector<int32_t>* from) {
+            for (size_t d = 0; d < to.size(); ++d) (*from)[d] = to[d] - op.attributes.AsPad()->before[d];
+          },
+          tensors);
+    case schema::OpAttributes::NONE:
+      break;
   }
   assert(!"an op without attributes");
 }

@@ -39,7 +39,7 @@ class Simulator {
     bool is_depthwise = false;
   };
   const IntegerModel* integer_;
-  std::vector<Layer> layers_;      // per op
+  std::vector<Layer> layers_;  // per op
 };
 
 }  // namespace aq::converter

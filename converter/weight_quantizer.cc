@@ -95,7 +95,8 @@ QuantizedWeights QuantizeWeights(std::span<const float> weights, size_t channels
                                  std::span<const float> min_scale, int num_threads) {
   const size_t per_channel = weights.size() / channels;
   const int half = 1 << (bits - 1);
-  QuantizedWeights result{bits, std::vector<int8_t>(weights.size()), std::vector<int8_t>(channels), std::vector<float>(channels), {}};
+  QuantizedWeights result{
+      bits, std::vector<int8_t>(weights.size()), std::vector<int8_t>(channels), std::vector<float>(channels), {}};
   if (bits == 2 && is_asymmetric) result.codebook = {0, 2, -4, -2};
   ParallelFor(channels, num_threads, [&](size_t n) {
     const std::span<const float> row = weights.subspan(n * per_channel, per_channel);
@@ -105,7 +106,8 @@ QuantizedWeights QuantizeWeights(std::span<const float> weights, size_t channels
     result.scale[n] = grid.scale;
     result.zero_point[n] = static_cast<int8_t>(zero_point);
     for (size_t i = 0; i < per_channel; ++i)
-      result.codes[n * per_channel + i] = static_cast<int8_t>((static_cast<int>(Nearest(row[i], grid)) + zero_point) / grid.step);
+      result.codes[n * per_channel + i] =
+          static_cast<int8_t>((static_cast<int>(Nearest(row[i], grid)) + zero_point) / grid.step);
     if (bits <= 4) result.scale[n] *= ResponseGain(row, grid);
   });
   return result;

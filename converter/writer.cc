@@ -23,9 +23,12 @@ std::string Numbers(const std::vector<float>& values) {
 
 const char* RangesName(Ranges ranges) {
   switch (ranges) {
-    case Ranges::kMinMax: return "minmax";
-    case Ranges::kPercentile: return "percentile";
-    case Ranges::kMse: return "mse";
+    case Ranges::kMinMax:
+      return "minmax";
+    case Ranges::kPercentile:
+      return "percentile";
+    case Ranges::kMse:
+      return "mse";
   }
   return "";
 }
@@ -44,7 +47,8 @@ std::string RecipeJson(const Graph& graph, const ActivationPlan& plan, const Con
   const nlohmann::json recipe = {
       {"version", 1},
       {"default",
-       {{"weights", {{"bits", options.bits.weights}, {"granularity", "channel"}, {"symmetric", !options.asymmetric_weights}}},
+       {{"weights",
+         {{"bits", options.bits.weights}, {"granularity", "channel"}, {"symmetric", !options.asymmetric_weights}}},
         {"activations", {{"bits", options.bits.activations}, {"method", RangesName(options.ranges)}}},
         {"rounding", "nearest"}}},
       {"rules", rules}};
@@ -53,11 +57,13 @@ std::string RecipeJson(const Graph& graph, const ActivationPlan& plan, const Con
 
 }  // namespace
 
-std::map<std::string, std::string> BuildMetadata(const Graph& graph, const ActivationPlan& plan, const ConvertOptions& options,
-                                                 const CalibrationSummary& calibration) {
+std::map<std::string, std::string> BuildMetadata(const Graph& graph, const ActivationPlan& plan,
+                                                 const ConvertOptions& options, const CalibrationSummary& calibration) {
   char text[160];
-  std::snprintf(text, sizeof text, "{\"bias_correction\":%s,\"images\":%zu,\"method\":\"%s\",\"pixels_fnv1a\":\"%016" PRIx64 "\"}",
-                options.bias_correction ? "true" : "false", calibration.images, RangesName(options.ranges), calibration.pixel_hash);
+  std::snprintf(text, sizeof text,
+                "{\"bias_correction\":%s,\"images\":%zu,\"method\":\"%s\",\"pixels_fnv1a\":\"%016" PRIx64 "\"}",
+                options.bias_correction ? "true" : "false", calibration.images, RangesName(options.ranges),
+                calibration.pixel_hash);
   std::map<std::string, std::string> metadata = options.metadata;
   metadata["aq.calibration"] = text;
   metadata["aq.edges"] = options.edges == Edges::kQdrop ? "qdrop" : "brecq";

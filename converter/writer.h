@@ -19,8 +19,8 @@ struct CalibrationSummary {
 };
 
 // What the file says about its making: aq.* keys and options.metadata. No times, no paths: same inputs, same bytes.
-std::map<std::string, std::string> BuildMetadata(const Graph& graph, const ActivationPlan& plan, const ConvertOptions& options,
-                                                 const CalibrationSummary& calibration);
+std::map<std::string, std::string> BuildMetadata(const Graph& graph, const ActivationPlan& plan,
+                                                 const ConvertOptions& options, const CalibrationSummary& calibration);
 // Fills model.segments and model.metadata (sorted by key) on the way.
 std::vector<uint8_t> WriteModel(IntegerModel* integer, const std::map<std::string, std::string>& metadata);
 

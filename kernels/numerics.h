@@ -62,7 +62,9 @@ struct Scaling {
 };
 
 // Accumulator (bias and zero points folded in) -> Q.8 value, not yet clamped.
-constexpr int64_t ScaleOne(int32_t acc, const Scaling& s) { return MultiplyFloor(acc, s.multiplier, s.shift) + s.offset; }
+constexpr int64_t ScaleOne(int32_t acc, const Scaling& s) {
+  return MultiplyFloor(acc, s.multiplier, s.shift) + s.offset;
+}
 
 // The same plus a residual branch, `residual` = code - zero point. Both are summed at Q.12; one final floor.
 constexpr int64_t ScaleWithResidual(int32_t acc, int32_t residual, const Scaling& s) {
@@ -90,7 +92,8 @@ constexpr int32_t QuantizeOne(int64_t v, const Rounding& r, const uint16_t* thre
 }
 
 // Accumulator -> code: the rule of every convolution, dense layer, multiplication and average pool.
-constexpr int32_t RequantizeOne(int32_t acc, const Scaling& s, const Rounding& r, const uint16_t* thresholds = nullptr) {
+constexpr int32_t RequantizeOne(int32_t acc, const Scaling& s, const Rounding& r,
+                                const uint16_t* thresholds = nullptr) {
   return QuantizeOne(ScaleOne(acc, s), r, thresholds);
 }
 
@@ -145,7 +148,8 @@ constexpr bool ScalingFits(int64_t bound, const Scaling& s, bool has_residual) {
   constexpr int64_t kLimit = int64_t{1} << 31;
   if (bound >= kLimit || (bound << LeftShift(shift)) >= kLimit) return false;
   const int64_t scaled = MultiplyFloor(bound, s.multiplier, shift) + 1;
-  const int64_t offset = int64_t{s.offset < 0 ? -int64_t{s.offset} : int64_t{s.offset}} << (has_residual ? kSumExtraBits : 0);
+  const int64_t offset = int64_t{s.offset < 0 ? -int64_t{s.offset} : int64_t{s.offset}}
+                         << (has_residual ? kSumExtraBits : 0);
   return scaled + offset + (has_residual ? int64_t{255} * s.residual_ratio : 0) < kLimit;
 }
 

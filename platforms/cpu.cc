@@ -60,7 +60,8 @@ std::string IsaNames(IsaSet isas) {
 bool LimitIsas(const char* name, IsaSet available, IsaSet* isas, std::string* error) {
   Isa isa;
   if (!ParseIsa(name, &isa) || !available.Has(isa)) {
-    *error = std::string("ISA '").append(name, strnlen(name, 64)) + "' is not available here; there is: " + IsaNames(available);
+    *error = std::string("ISA '").append(name, strnlen(name, 64)) +
+             "' is not available here; there is: " + IsaNames(available);
     return false;
   }
   *isas = IsaSet(available.bits() & kIsaRows[static_cast<int>(isa)].family.bits());

@@ -24,15 +24,15 @@ class IsaSet {
   uint32_t bits_ = 1;  // scalar is always there
 };
 
-const char* IsaName(Isa isa);                        // "scalar", "avx2", "avxvnni", ...
+const char* IsaName(Isa isa);  // "scalar", "avx2", "avxvnni", ...
 bool ParseIsa(const char* name, Isa* isa);
-IsaSet DetectIsas();                                 // what the CPU and the OS support
-std::string IsaNames(IsaSet isas);                   // "scalar,avx2"
+IsaSet DetectIsas();                // what the CPU and the OS support
+std::string IsaNames(IsaSet isas);  // "scalar,avx2"
 // `available` limited to the named ISA and the older ones of its family it builds on. A name that is unknown or not
 // available is an error: returns false and sets *error (names the ISA and lists what there is).
 bool LimitIsas(const char* name, IsaSet available, IsaSet* isas, std::string* error);
 // The same with the name in the environment variable AQ_ISA; all of `available` if that is unset or empty.
 bool UsableIsas(IsaSet available, IsaSet* isas, std::string* error);
-std::string CpuName();                               // "Intel(R) Xeon(R) ...", or "unknown"
+std::string CpuName();  // "Intel(R) Xeon(R) ...", or "unknown"
 
 }  // namespace aq

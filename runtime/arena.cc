@@ -44,7 +44,8 @@ bool IsValidLayout(std::span<const Lifetime> blocks, const ArenaLayout& layout) 
   if (layout.offsets.size() != blocks.size()) return false;
   for (size_t i = 0; i < blocks.size(); ++i) {
     const uint64_t begin = layout.offsets[i];
-    if (begin % kMemoryAlignment != 0 || blocks[i].bytes > layout.bytes || begin > layout.bytes - blocks[i].bytes) return false;
+    if (begin % kMemoryAlignment != 0 || blocks[i].bytes > layout.bytes || begin > layout.bytes - blocks[i].bytes)
+      return false;
     for (size_t j = 0; j < i; ++j) {
       const bool overlaps_in_time = !(blocks[i].last < blocks[j].first || blocks[j].last < blocks[i].first);
       const bool overlaps_in_space =

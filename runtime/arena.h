@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where tensors lie in the arena: a pure function from sizes and lifetimes to offsets, and a checker that shares no code
-// with it. Called by plan.cc; knows nothing of models.
+// Where tensors lie in the arena: a pure function from sizes and lifetimes to offsets, and a checker that shares no
+// code with it. Called by plan.cc; knows nothing of models.
 #pragma once
 
 #include <cstddef>

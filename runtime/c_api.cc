@@ -22,8 +22,10 @@
 #include "runtime/model.h"
 
 static_assert(AQ_OK == static_cast<int>(aq::Code::kOk) && AQ_ERR_INTERNAL == static_cast<int>(aq::Code::kInternal));
-static_assert(AQ_ERR_NOT_FOUND == static_cast<int>(aq::Code::kNotFound) && AQ_ERR_IO == static_cast<int>(aq::Code::kIo));
-static_assert(AQ_ERR_LIMIT == static_cast<int>(aq::Code::kLimit) && AQ_ERR_CANCELLED == static_cast<int>(aq::Code::kCancelled));
+static_assert(AQ_ERR_NOT_FOUND == static_cast<int>(aq::Code::kNotFound) &&
+              AQ_ERR_IO == static_cast<int>(aq::Code::kIo));
+static_assert(AQ_ERR_LIMIT == static_cast<int>(aq::Code::kLimit) &&
+              AQ_ERR_CANCELLED == static_cast<int>(aq::Code::kCancelled));
 
 // Shared by its handle and its sessions; the last one frees it.
 struct aq_model {
@@ -132,7 +134,8 @@ Status ChooseIsas(const char* name, aq::IsaSet* isas) {
   std::string error;
   aq::Isa isa;
   if (name && !aq::ParseIsa(name, &isa)) return Error(Code::kInvalidArgument, "isa \"%.64s\" is unknown", name);
-  const bool is_found = name ? aq::LimitIsas(name, AvailableIsas(), isas, &error) : aq::UsableIsas(AvailableIsas(), isas, &error);
+  const bool is_found =
+      name ? aq::LimitIsas(name, AvailableIsas(), isas, &error) : aq::UsableIsas(AvailableIsas(), isas, &error);
   return is_found ? Status() : Status(Code::kUnsupported, error);
 }
 
@@ -215,19 +218,32 @@ extern "C" {
 
 const char* aq_status_string(aq_status status) {
   switch (status) {
-    case AQ_OK: return "ok";
-    case AQ_ERR_INVALID_ARGUMENT: return "invalid argument";
-    case AQ_ERR_OUT_OF_MEMORY: return "out of memory";
-    case AQ_ERR_INVALID_STATE: return "invalid state";
-    case AQ_ERR_UNSUPPORTED: return "unsupported";
-    case AQ_ERR_NOT_FOUND: return "not found";
-    case AQ_ERR_IO: return "input/output error";
-    case AQ_ERR_CORRUPT: return "corrupt file";
-    case AQ_ERR_VERSION: return "file is newer than this runtime";
-    case AQ_ERR_LIMIT: return "limit exceeded";
-    case AQ_ERR_CANCELLED: return "cancelled";
-    case AQ_ERR_INTERNAL: return "internal error";
-    case AQ_STATUS_FORCE_32: break;
+    case AQ_OK:
+      return "ok";
+    case AQ_ERR_INVALID_ARGUMENT:
+      return "invalid argument";
+    case AQ_ERR_OUT_OF_MEMORY:
+      return "out of memory";
+    case AQ_ERR_INVALID_STATE:
+      return "invalid state";
+    case AQ_ERR_UNSUPPORTED:
+      return "unsupported";
+    case AQ_ERR_NOT_FOUND:
+      return "not found";
+    case AQ_ERR_IO:
+      return "input/output error";
+    case AQ_ERR_CORRUPT:
+      return "corrupt file";
+    case AQ_ERR_VERSION:
+      return "file is newer than this runtime";
+    case AQ_ERR_LIMIT:
+      return "limit exceeded";
+    case AQ_ERR_CANCELLED:
+      return "cancelled";
+    case AQ_ERR_INTERNAL:
+      return "internal error";
+    case AQ_STATUS_FORCE_32:
+      break;
   }
   return "unknown status";
 }
@@ -328,7 +344,8 @@ aq_status aq_session_create(const aq_model* model, const aq_session_options* opt
   const aq_session_options& used = options ? *options : defaults;
   if (used.error && used.error_size > 0) used.error[0] = '\0';
   if (!model || !session) {
-    return Report(Error(Code::kInvalidArgument, "%s is NULL", model ? "session" : "model"), used.error, used.error_size);
+    return Report(Error(Code::kInvalidArgument, "%s is NULL", model ? "session" : "model"), used.error,
+                  used.error_size);
   }
   return Report(CreateSession(model, used, session), used.error, used.error_size);
 }

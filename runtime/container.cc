@@ -50,7 +50,8 @@ unsigned long long Number(uint64_t value) { return value; }
 
 Result<Container> OpenContainer(std::span<const uint8_t> file, const Limits& limits) {
   if (file.size() > limits.max_file_bytes) {
-    return Error(Code::kLimit, "file has %zu bytes, max_file_bytes is %llu", file.size(), Number(limits.max_file_bytes));
+    return Error(Code::kLimit, "file has %zu bytes, max_file_bytes is %llu", file.size(),
+                 Number(limits.max_file_bytes));
   }
   if (file.size() < kHeaderBytes) {
     return Error(Code::kCorrupt, "file has %zu bytes, the header alone has %zu", file.size(), kHeaderBytes);
@@ -72,7 +73,8 @@ Result<Container> OpenContainer(std::span<const uint8_t> file, const Limits& lim
     return Error(Code::kCorrupt, "header checksum is %08x, computed %08x", header.header_crc32c, HeaderCrc(header));
   }
   if (header.version != kContainerVersion || header.flags != 0 || !IsZero(header.reserved)) {
-    return Error(Code::kCorrupt, "header: version %u, flags %x, or reserved bytes not zero", header.version, header.flags);
+    return Error(Code::kCorrupt, "header: version %u, flags %x, or reserved bytes not zero", header.version,
+                 header.flags);
   }
   if (header.file_size != file.size()) {
     return Error(Code::kCorrupt, "file has %zu bytes, its header says %llu", file.size(), Number(header.file_size));
@@ -91,7 +93,8 @@ Result<Container> OpenContainer(std::span<const uint8_t> file, const Limits& lim
   const size_t metadata_size = static_cast<size_t>(header.metadata_size);
   const size_t segments_begin = Align(kHeaderBytes + metadata_size);
   if (segments_begin > file.size()) {
-    return Error(Code::kCorrupt, "file ends at %zu, before the padding of its metadata at %zu", file.size(), segments_begin);
+    return Error(Code::kCorrupt, "file ends at %zu, before the padding of its metadata at %zu", file.size(),
+                 segments_begin);
   }
   const Container container{file.subspan(kHeaderBytes, metadata_size), file.subspan(segments_begin)};
   const uint32_t crc = Crc32c(container.metadata);
@@ -116,13 +119,14 @@ Status CheckSegments(const Container& container, const SegmentVector* segments, 
   for (uint32_t i = 0; i < count; ++i) {
     const schema::Segment& segment = *segments->Get(i);
     if (segment.offset() != end || segment.reserved() != 0 || segment.size() == 0) {
-      return Error(Code::kCorrupt, "segment %u: offset %llu, size %llu, reserved %u; expected offset %llu, size > 0, 0", i,
-                   Number(segment.offset()), Number(segment.size()), segment.reserved(), Number(end));
+      return Error(Code::kCorrupt, "segment %u: offset %llu, size %llu, reserved %u; expected offset %llu, size > 0, 0",
+                   i, Number(segment.offset()), Number(segment.size()), segment.reserved(), Number(end));
     }
     uint64_t padded = 0;
     if (segment.offset() > area.size() || segment.size() > area.size() - segment.offset() ||
         !CheckedAlign(segment.offset() + segment.size(), kSegmentAlignment, &padded) || padded > area.size()) {
-      return Error(Code::kCorrupt, "segment %u: offset %llu, size %llu pass the end of the file (%zu bytes of segments)", i,
+      return Error(Code::kCorrupt,
+                   "segment %u: offset %llu, size %llu pass the end of the file (%zu bytes of segments)", i,
                    Number(segment.offset()), Number(segment.size()), area.size());
     }
     const auto data = area.subspan(static_cast<size_t>(segment.offset()), static_cast<size_t>(segment.size()));

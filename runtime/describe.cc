@@ -81,16 +81,17 @@ std::string ConvAttributes(const schema::Conv2D& conv) {
   const int32_t kernel[] = {conv.kernel_h(), conv.kernel_w()}, stride[] = {conv.stride_h(), conv.stride_w()};
   const int32_t dilation[] = {conv.dilation_h(), conv.dilation_w()};
   const int32_t pads[] = {conv.pad_top(), conv.pad_left(), conv.pad_bottom(), conv.pad_right()};
-  return "\"kernel\": " + List<int32_t>(kernel) + ", \"stride\": " + List<int32_t>(stride) + ", \"dilation\": " +
-         List<int32_t>(dilation) + ", \"pads\": " + List<int32_t>(pads) + ", \"groups\": " + Number(conv.groups());
+  return "\"kernel\": " + List<int32_t>(kernel) + ", \"stride\": " + List<int32_t>(stride) +
+         ", \"dilation\": " + List<int32_t>(dilation) + ", \"pads\": " + List<int32_t>(pads) +
+         ", \"groups\": " + Number(conv.groups());
 }
 
 std::string PoolAttributes(const schema::Pool& pool) {
   const int32_t kernel[] = {pool.kernel_h(), pool.kernel_w()}, stride[] = {pool.stride_h(), pool.stride_w()};
   const int32_t pads[] = {pool.pad_top(), pool.pad_left(), pool.pad_bottom(), pool.pad_right()};
   return std::string("\"kind\": ") + (pool.kind() == schema::PoolKind::Max ? "\"max\"" : "\"average\"") +
-         ", \"kernel\": " + List<int32_t>(kernel) + ", \"stride\": " + List<int32_t>(stride) + ", \"pads\": " +
-         List<int32_t>(pads);
+         ", \"kernel\": " + List<int32_t>(kernel) + ", \"stride\": " + List<int32_t>(stride) +
+         ", \"pads\": " + List<int32_t>(pads);
 }
 
 // JSON members of the attributes people ask for; the text form prints the same.
@@ -108,9 +109,9 @@ std::string Attributes(const ModelOp& op) {
 }
 
 std::string TensorJson(const Tensor& tensor) {
-  std::string out = "{\"name\": " + Quoted(tensor.name) + ", \"shape\": " + List(tensor.shape.span()) + ", \"bits\": " +
-                    Number(tensor.bits()) + ", \"scale\": " + Number(tensor.scale) + ", \"zero_point\": " +
-                    Number(tensor.zero_point);
+  std::string out = "{\"name\": " + Quoted(tensor.name) + ", \"shape\": " + List(tensor.shape.span()) +
+                    ", \"bits\": " + Number(tensor.bits()) + ", \"scale\": " + Number(tensor.scale) +
+                    ", \"zero_point\": " + Number(tensor.zero_point);
   if (!tensor.thresholds.empty()) {
     out += ", \"channel_thresholds\": " + List(tensor.thresholds);
   } else if (!tensor.is_wide()) {
@@ -120,8 +121,8 @@ std::string TensorJson(const Tensor& tensor) {
 }
 
 std::string TensorText(const Tensor& tensor) {
-  std::string out = Escape(tensor.name) + " " + List(tensor.shape.span()) + " " + Number(tensor.bits()) + " bits, scale " +
-                    Number(tensor.scale) + ", zero point " + Number(tensor.zero_point);
+  std::string out = Escape(tensor.name) + " " + List(tensor.shape.span()) + " " + Number(tensor.bits()) +
+                    " bits, scale " + Number(tensor.scale) + ", zero point " + Number(tensor.zero_point);
   if (!tensor.thresholds.empty()) return out + ", thresholds per channel";
   if (tensor.is_wide()) return out;
   const std::span<const uint8_t> border(tensor.rounding.border);
@@ -134,9 +135,9 @@ std::string TensorText(const Tensor& tensor) {
 }  // namespace
 
 std::string DescribeText(const Model& model) {
-  std::string out = "aqm format revision " + Number(model.root->format_revision()) + ": " + Number(model.tensors.size()) +
-                    " tensors, " + Number(model.ops.size()) + " ops, " + Number(model.segments.size()) +
-                    " bytes of weights\n\nmetadata\n";
+  std::string out = "aqm format revision " + Number(model.root->format_revision()) + ": " +
+                    Number(model.tensors.size()) + " tensors, " + Number(model.ops.size()) + " ops, " +
+                    Number(model.segments.size()) + " bytes of weights\n\nmetadata\n";
   for (uint32_t i = 0; model.root->metadata() && i < model.root->metadata()->size(); ++i) {
     const schema::KeyValue& pair = *model.root->metadata()->Get(i);
     out += "  " + Escape(View(pair.key())) + " = " + Escape(View(pair.value())) + "\n";
@@ -158,14 +159,15 @@ std::string DescribeJson(const Model& model) {
     const schema::KeyValue& pair = *model.root->metadata()->Get(i);
     out += (i ? ",\n    " : "\n    ") + Quoted(View(pair.key())) + ": " + Quoted(View(pair.value()));
   }
-  out += "\n  },\n  \"inputs\": " + List(model.inputs) + ",\n  \"outputs\": " + List(model.outputs) + ",\n  \"tensors\": [";
+  out += "\n  },\n  \"inputs\": " + List(model.inputs) + ",\n  \"outputs\": " + List(model.outputs) +
+         ",\n  \"tensors\": [";
   for (size_t i = 0; i < model.tensors.size(); ++i) out += (i ? ",\n    " : "\n    ") + TensorJson(model.tensors[i]);
   out += "\n  ],\n  \"ops\": [";
   for (const ModelOp& op : model.ops) {
     const std::string attributes = Attributes(op);
-    out += (op.index ? ",\n    " : "\n    ") + std::string("{\"name\": ") + Quoted(op.name) + ", \"type\": " +
-           Quoted(op.kind->type) + ", \"inputs\": " + List(op.inputs) + ", \"outputs\": " + List(op.outputs) +
-           (attributes.empty() ? "" : ", " + attributes) + "}";
+    out += (op.index ? ",\n    " : "\n    ") + std::string("{\"name\": ") + Quoted(op.name) +
+           ", \"type\": " + Quoted(op.kind->type) + ", \"inputs\": " + List(op.inputs) +
+           ", \"outputs\": " + List(op.outputs) + (attributes.empty() ? "" : ", " + attributes) + "}";
   }
   return out + "\n  ]\n}\n";
 }

@@ -43,9 +43,9 @@ Result<std::unique_ptr<Interpreter>> Interpreter::Create(const Model& model, con
   std::unique_ptr<Interpreter> interpreter(new (std::nothrow) Interpreter(model));
   if (!interpreter) return NoMemory("interpreter", sizeof(Interpreter));
   AQ_ASSIGN_OR_RETURN(interpreter->plan_, MakePlan(model, options.isas));
-  interpreter->parallel_ = options.external_for
-                               ? Parallel::CreateExternal(options.external_for, options.external_user, options.num_threads)
-                               : Parallel::Create(options.num_threads);
+  interpreter->parallel_ =
+      options.external_for ? Parallel::CreateExternal(options.external_for, options.external_user, options.num_threads)
+                           : Parallel::Create(options.num_threads);
   if (!interpreter->parallel_) return NoMemory("thread pool", 0);
   AQ_RETURN_IF_ERROR(interpreter->Allocate(options));
   interpreter->BindOps();

@@ -49,9 +49,9 @@ class Interpreter {
 
   const Model& model_;
   Plan plan_;
-  AlignedBlock constants_;                // packed weights, arrays, op states
-  AlignedBlock arena_;                    // tensors, then scratch of each thread
-  std::vector<AlignedBlock> isolated_;    // instead, with isolate_tensors
+  AlignedBlock constants_;              // packed weights, arrays, op states
+  AlignedBlock arena_;                  // tensors, then scratch of each thread
+  std::vector<AlignedBlock> isolated_;  // instead, with isolate_tensors
   std::vector<PreparedOp> ops_;
   std::vector<uint8_t*> tensors_;
   std::vector<const uint8_t*> op_inputs_;  // of all ops, one after another

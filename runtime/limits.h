@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a file may ask for. Everything is checked while loading (or, for memory that depends on the instruction set, when
-// a session is made); the defaults suit a small single-board computer. FORMAT.md lists them.
+// What a file may ask for. Everything is checked while loading (or, for memory that depends on the instruction set,
+// when a session is made); the defaults suit a small single-board computer. FORMAT.md lists them.
 #pragma once
 
 #include <cstdint>
@@ -29,14 +29,15 @@ struct Limits {
 
 // Limits of the format itself: no option raises them.
 inline constexpr int kMaxRank = AQ_MAX_RANK;
-inline constexpr uint64_t kMaxElements = (uint64_t{1} << 31) - 1;    // of one tensor
-inline constexpr uint64_t kMetadataCeiling = uint64_t{64} << 20;     // FlatBuffers' verifier asserts below 2 GiB
+inline constexpr uint64_t kMaxElements = (uint64_t{1} << 31) - 1;  // of one tensor
+inline constexpr uint64_t kMetadataCeiling = uint64_t{64} << 20;   // FlatBuffers' verifier asserts below 2 GiB
 inline constexpr uint32_t kMaxVerifierDepth = 16;
 inline constexpr uint32_t kMaxVerifierTables = 65536;
-inline constexpr uint32_t kMaxOpInputs = 1024;                       // of a concatenation
-inline constexpr uint32_t kDimCeiling = 1 << 20;                     // max_dim and friends cannot be set above
+inline constexpr uint32_t kMaxOpInputs = 1024;    // of a concatenation
+inline constexpr uint32_t kDimCeiling = 1 << 20;  // max_dim and friends cannot be set above
 
-// Null or zero members mean the defaults. kInvalidArgument when struct_size is too small or a value is above its ceiling.
+// Null or zero members mean the defaults. kInvalidArgument when struct_size is too small or a value is above its
+// ceiling.
 Status ReadLimits(const aq_limits* options, Limits* limits);
 
 }  // namespace aq

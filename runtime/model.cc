@@ -30,7 +30,8 @@ Status VerifyMetadata(std::span<const uint8_t> bytes, Model* model) {
   model->root = schema::GetModel(model->metadata.data());
   const uint32_t revision = model->root->format_revision();
   if (revision > kFormatRevision) {
-    return Error(Code::kVersion, "file needs format revision %u, this runtime reads up to %u", revision, kFormatRevision);
+    return Error(Code::kVersion, "file needs format revision %u, this runtime reads up to %u", revision,
+                 kFormatRevision);
   }
   if (revision == 0) return Error(Code::kCorrupt, "format revision is 0, the first is 1");
   return {};

@@ -45,8 +45,8 @@ struct Model {
 
   // What the above point into.
   AlignedBlock metadata;
-  AlignedBlock copy;                       // of the whole file (LoadCopy), or
-  FileBytes file;                          // the file itself
+  AlignedBlock copy;  // of the whole file (LoadCopy), or
+  FileBytes file;     // the file itself
   std::span<const uint8_t> segments;
 };
 

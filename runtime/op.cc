@@ -3,7 +3,7 @@
 
 namespace aq {
 
-#define AQ_OP(name)                                        \
+#define AQ_OP(name)                                           \
   Status Validate##name(const OpContext& op, uint64_t* work); \
   void Prepare##name(const OpContext& op, IsaSet isas, ConstantMemory* memory, PreparedOp* prepared);
 #include "runtime/ops.inc"

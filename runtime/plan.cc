@@ -18,7 +18,8 @@ std::vector<Lifetime> LifetimesOf(const Model& model) {
   for (size_t i = 0; i < tensors.size(); ++i) tensors[i].bytes = uint64_t{model.tensors[i].bytes} + kReadSlack;
   for (const ModelOp& op : model.ops) {
     const int32_t now = static_cast<int32_t>(op.index);
-    for (const int32_t out : op.outputs) tensors[static_cast<size_t>(out)].first = tensors[static_cast<size_t>(out)].last = now;
+    for (const int32_t out : op.outputs)
+      tensors[static_cast<size_t>(out)].first = tensors[static_cast<size_t>(out)].last = now;
     for (const int32_t in : op.inputs) tensors[static_cast<size_t>(in)].last = now;
   }
   for (const int32_t in : model.inputs) {

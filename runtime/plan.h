@@ -15,11 +15,11 @@
 namespace aq {
 
 struct Plan {
-  std::vector<PreparedOp> ops;     // measured only: `state` must not be followed
-  std::vector<Lifetime> tensors;   // bytes include kReadSlack
+  std::vector<PreparedOp> ops;    // measured only: `state` must not be followed
+  std::vector<Lifetime> tensors;  // bytes include kReadSlack
   ArenaLayout arena;
   uint64_t constant_bytes = 0;
-  uint64_t scratch_bytes = 0;      // per thread
+  uint64_t scratch_bytes = 0;  // per thread
 
   std::string ToString(const Model& model) const;
 };

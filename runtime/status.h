@@ -63,8 +63,8 @@ class [[nodiscard]] Result {
 // printf-style message; the only formatting the runtime needs (no iostream, no locale).
 [[gnu::format(printf, 2, 3)]] Status Error(Code code, const char* format, ...);
 
-#define AQ_RETURN_IF_ERROR(expression)               \
-  do {                                               \
+#define AQ_RETURN_IF_ERROR(expression)                                            \
+  do {                                                                            \
     if (::aq::Status aq_status = (expression); !aq_status.ok()) return aq_status; \
   } while (0)
 

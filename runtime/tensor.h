@@ -27,14 +27,14 @@ struct Image {
 };
 
 struct Tensor {
-  const char* name = "";   // in the model's metadata, like `thresholds`
+  const char* name = "";  // in the model's metadata, like `thresholds`
   Shape shape;
   float scale = 1;
   int32_t zero_point = 0;
-  Rounding rounding;       // bits and borders
+  Rounding rounding;                     // bits and borders
   std::span<const uint16_t> thresholds;  // empty or [channels][3]
   uint64_t elements = 0;
-  size_t bytes = 0;        // in memory: a byte per code, four when bits = 32
+  size_t bytes = 0;  // in memory: a byte per code, four when bits = 32
 
   int bits() const { return rounding.bits; }
   bool is_wide() const { return rounding.bits == 32; }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The semantic half of loading: everything the FlatBuffers verifier does not know. Called by model.cc in this order, and
-// by the ops' own validators (op.h). Each rejection names the tensor or op and both numbers.
+// The semantic half of loading: everything the FlatBuffers verifier does not know. Called by model.cc in this order,
+// and by the ops' own validators (op.h). Each rejection names the tensor or op and both numbers.
 #pragma once
 
 #include <cstdint>
@@ -14,10 +14,10 @@
 
 namespace aq {
 
-Status ReadKeyValues(const Model& model);   // strings of the metadata
-Status ReadTensors(Model* model);           // shapes, bits, scales, borders -> model->tensors
-Status ReadGraph(Model* model);             // indices, one writer, order -> model->ops, inputs, outputs
-Status CheckOps(const Model& model);        // every op's validator, segments' owners, the sum of work
+Status ReadKeyValues(const Model& model);  // strings of the metadata
+Status ReadTensors(Model* model);          // shapes, bits, scales, borders -> model->tensors
+Status ReadGraph(Model* model);            // indices, one writer, order -> model->ops, inputs, outputs
+Status CheckOps(const Model& model);       // every op's validator, segments' owners, the sum of work
 
 // ---- For the ops' validators -------------------------------------------------------------------------------------
 
@@ -55,20 +55,21 @@ struct RequantizeUse {
 // Entries of one requantisation: present, 1 or `entries` long, in range; offsets always.
 Status CheckRequantize(const OpContext& op, uint32_t index, RequantizeUse use, size_t entries);
 // ScalingFits for each of `source`'s channels; bounds has one entry or one per channel.
-Status CheckScalings(const OpContext& op, const RequantizeSource& source, std::span<const int32_t> bounds, size_t channels);
+Status CheckScalings(const OpContext& op, const RequantizeSource& source, std::span<const int32_t> bounds,
+                     size_t channels);
 
 // What one pass over a layer's weights finds (validate_weights.cc).
 struct WeightStatistics {
-  std::vector<int32_t> acc_bound;     // [n] sum |w - zero point| * max code + |bias|
-  std::vector<int32_t> sum;           // [n] of codebook values
-  int32_t max_magnitude = 0;          // of codebook values in use
+  std::vector<int32_t> acc_bound;  // [n] sum |w - zero point| * max code + |bias|
+  std::vector<int32_t> sum;        // [n] of codebook values
+  int32_t max_magnitude = 0;       // of codebook values in use
 };
 struct LayerShape {
-  int32_t n = 0, taps = 0, k = 0;     // k input channels per group
+  int32_t n = 0, taps = 0, k = 0;  // k input channels per group
 };
 // Size of the segment, lengths of the vectors, ranges, and that no accumulator leaves int32. `is_direct`: zero points
 // are subtracted from the weights (depthwise), else by row sums.
-Status CheckWeights(const OpContext& op, const schema::Weights& weights, LayerShape shape, int32_t max_code, bool is_direct,
-                    WeightStatistics* statistics);
+Status CheckWeights(const OpContext& op, const schema::Weights& weights, LayerShape shape, int32_t max_code,
+                    bool is_direct, WeightStatistics* statistics);
 
 }  // namespace aq

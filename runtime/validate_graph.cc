@@ -25,7 +25,8 @@ Status CheckIndex(const Model& model, const char* owner, const char* what, int32
 Status ReadOp(const Model& model, uint32_t index, const schema::Op& table, ModelOp* op) {
   const auto& name = *table.name();
   if (name.size() > model.limits.max_string) {
-    return Error(Code::kLimit, "op %u: name has %u bytes, max_string is %u", index, name.size(), model.limits.max_string);
+    return Error(Code::kLimit, "op %u: name has %u bytes, max_string is %u", index, name.size(),
+                 model.limits.max_string);
   }
   if (std::any_of(name.begin(), name.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; })) {
     return Error(Code::kCorrupt, "op %u: control character in its name", index);
@@ -107,7 +108,8 @@ Status ReadGraph(Model* model) {
       TensorUse& use = uses[static_cast<size_t>(index)];
       const Tensor& tensor = model->tensors[static_cast<size_t>(index)];
       if (!use.is_written) {
-        return Error(Code::kCorrupt, "op %s: input %s (%d) is not written by an earlier op", op.name, tensor.name, index);
+        return Error(Code::kCorrupt, "op %s: input %s (%d) is not written by an earlier op", op.name, tensor.name,
+                     index);
       }
       if (tensor.is_wide()) {
         return Error(Code::kCorrupt, "op %s: input %s (%d) has 32 bits, only outputs of the model may", op.name,
@@ -210,12 +212,14 @@ Status CheckIsCodes(const OpContext& op, size_t index) {
 
 Status CheckRank(const OpContext& op, const Tensor& tensor, int rank) {
   if (tensor.shape.rank == rank) return {};
-  return Error(Code::kCorrupt, "op %s: tensor %s has rank %d, expected %d", op.op.name, tensor.name, tensor.shape.rank, rank);
+  return Error(Code::kCorrupt, "op %s: tensor %s has rank %d, expected %d", op.op.name, tensor.name, tensor.shape.rank,
+               rank);
 }
 
 Status CheckIsImage(const OpContext& op, const Tensor& tensor) {
   if (tensor.shape.rank == 4 || tensor.shape.rank == 2) return {};
-  return Error(Code::kCorrupt, "op %s: tensor %s has rank %d, expected 4 or 2", op.op.name, tensor.name, tensor.shape.rank);
+  return Error(Code::kCorrupt, "op %s: tensor %s has rank %d, expected 4 or 2", op.op.name, tensor.name,
+               tensor.shape.rank);
 }
 
 Image ImageOf(const Shape& shape) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Requantisation tables: which members an op uses, their lengths and ranges, and the proof that scaled values fit int32.
+// Requantisation tables: which members an op uses, their lengths and ranges, and the proof that scaled values fit
+// int32.
 #include "runtime/validate.h"
 
 namespace aq {
@@ -23,8 +24,9 @@ Status CheckEntries(const OpContext& op, uint32_t index, const char* what, const
   }
   for (size_t i = 0; i < values.size(); ++i) {
     if (values[i] < low || values[i] > high) {
-      return Error(Code::kCorrupt, "op %s: requantize %u, %s[%zu] is %lld, not in [%lld, %lld]", op.op.name, index, what, i,
-                   static_cast<long long>(values[i]), static_cast<long long>(low), static_cast<long long>(high));
+      return Error(Code::kCorrupt, "op %s: requantize %u, %s[%zu] is %lld, not in [%lld, %lld]", op.op.name, index,
+                   what, i, static_cast<long long>(values[i]), static_cast<long long>(low),
+                   static_cast<long long>(high));
     }
   }
   return {};
@@ -57,7 +59,8 @@ Status CheckRequantizeCount(const OpContext& op, uint32_t expected) {
 Status CheckNoRequantize(const OpContext& op) {
   const auto* tables = op.op.table->requantize();
   if (!tables || tables->size() == 0) return {};
-  return Error(Code::kCorrupt, "op %s: %u requantize tables, %s uses none", op.op.name, tables->size(), op.op.kind->type);
+  return Error(Code::kCorrupt, "op %s: %u requantize tables, %s uses none", op.op.name, tables->size(),
+               op.op.kind->type);
 }
 
 Status CheckScalings(const OpContext& op, const RequantizeSource& source, std::span<const int32_t> bounds,
@@ -66,8 +69,8 @@ Status CheckScalings(const OpContext& op, const RequantizeSource& source, std::s
     const int32_t bound = bounds[bounds.size() == 1 ? 0 : channel];
     const Scaling scaling = source.At(channel);
     if (!ScalingFits(bound, scaling, source.has_residual)) {
-      return Error(Code::kCorrupt, "op %s: channel %zu: accumulator %d times %d * 2^-%d does not fit 32 bits", op.op.name,
-                   channel, bound, scaling.multiplier, 31 + scaling.shift);
+      return Error(Code::kCorrupt, "op %s: channel %zu: accumulator %d times %d * 2^-%d does not fit 32 bits",
+                   op.op.name, channel, bound, scaling.multiplier, 31 + scaling.shift);
     }
   }
   return {};

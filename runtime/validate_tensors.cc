@@ -13,7 +13,8 @@ constexpr uint32_t kMaxThreshold = MaxLevel(2) << kFractionBits;
 
 Status CheckString(const Limits& limits, const char* what, uint32_t index, const flatbuffers::String& text) {
   if (text.size() > limits.max_string) {
-    return Error(Code::kLimit, "%s %u: name has %u bytes, max_string is %u", what, index, text.size(), limits.max_string);
+    return Error(Code::kLimit, "%s %u: name has %u bytes, max_string is %u", what, index, text.size(),
+                 limits.max_string);
   }
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
@@ -32,12 +33,14 @@ Status ReadShape(const Limits& limits, const schema::Tensor& table, Tensor* tens
   for (size_t i = 0; i < dims.size(); ++i) {
     if (dims[i] < 1) return Error(Code::kCorrupt, "tensor %s: dimension %zu is %d, below 1", tensor->name, i, dims[i]);
     if (static_cast<uint32_t>(dims[i]) > limits.max_dim) {
-      return Error(Code::kLimit, "tensor %s: dimension %zu is %d, max_dim is %u", tensor->name, i, dims[i], limits.max_dim);
+      return Error(Code::kLimit, "tensor %s: dimension %zu is %d, max_dim is %u", tensor->name, i, dims[i],
+                   limits.max_dim);
     }
     tensor->shape.dims[i] = dims[i];
   }
   tensor->shape.rank = static_cast<int>(dims.size());
-  if (dims[0] != 1) return Error(Code::kUnsupported, "tensor %s: batch is %d, only 1 is supported", tensor->name, dims[0]);
+  if (dims[0] != 1)
+    return Error(Code::kUnsupported, "tensor %s: batch is %d, only 1 is supported", tensor->name, dims[0]);
   uint64_t bytes = 0;
   if (!CheckedBytes(dims, 8, 1, &tensor->elements) || tensor->elements > kMaxElements ||
       !CheckedBytes(dims, tensor->is_wide() ? 32 : 8, 1, &bytes) || bytes > limits.max_tensor_bytes) {
@@ -61,13 +64,14 @@ Status ReadBorders(const schema::Tensor& table, Tensor* tensor) {
   if (!table.channel_thresholds()) return {};
   const size_t expected = static_cast<size_t>(tensor->channels()) * kThresholds;
   if (tensor->bits() != 2 || thresholds.size() != expected) {
-    return Error(Code::kCorrupt, "tensor %s: %zu channel thresholds for %d bits, expected %zu, and 2 bits", tensor->name,
-                 thresholds.size(), tensor->bits(), expected);
+    return Error(Code::kCorrupt, "tensor %s: %zu channel thresholds for %d bits, expected %zu, and 2 bits",
+                 tensor->name, thresholds.size(), tensor->bits(), expected);
   }
   for (size_t i = 0; i < expected; i += kThresholds) {
-    if (thresholds[i] > thresholds[i + 1] || thresholds[i + 1] > thresholds[i + 2] || thresholds[i + 2] > kMaxThreshold) {
-      return Error(Code::kCorrupt, "tensor %s: thresholds %u, %u, %u of channel %zu do not ascend up to %u", tensor->name,
-                   thresholds[i], thresholds[i + 1], thresholds[i + 2], i / kThresholds, kMaxThreshold);
+    if (thresholds[i] > thresholds[i + 1] || thresholds[i + 1] > thresholds[i + 2] ||
+        thresholds[i + 2] > kMaxThreshold) {
+      return Error(Code::kCorrupt, "tensor %s: thresholds %u, %u, %u of channel %zu do not ascend up to %u",
+                   tensor->name, thresholds[i], thresholds[i + 1], thresholds[i + 2], i / kThresholds, kMaxThreshold);
     }
   }
   tensor->thresholds = thresholds;
@@ -91,7 +95,8 @@ Status ReadTensor(const Limits& limits, uint32_t index, const schema::Tensor& ta
   tensor->zero_point = table.zero_point();
   const int32_t max_zero_point = tensor->is_wide() ? 0 : tensor->max_code();
   if (tensor->zero_point > max_zero_point) {
-    return Error(Code::kCorrupt, "tensor %s: zero point %d is above %d", tensor->name, tensor->zero_point, max_zero_point);
+    return Error(Code::kCorrupt, "tensor %s: zero point %d is above %d", tensor->name, tensor->zero_point,
+                 max_zero_point);
   }
   return ReadBorders(table, tensor);
 }
@@ -110,7 +115,8 @@ Status ReadKeyValues(const Model& model) {
     }
     if (bytes > model.limits.max_metadata_bytes) {
       return Error(Code::kLimit, "metadata values have %llu bytes, max_metadata_bytes is %llu",
-                   static_cast<unsigned long long>(bytes), static_cast<unsigned long long>(model.limits.max_metadata_bytes));
+                   static_cast<unsigned long long>(bytes),
+                   static_cast<unsigned long long>(model.limits.max_metadata_bytes));
     }
   }
   return {};

@@ -55,8 +55,8 @@ std::array<int8_t, 256> DecodeTable(const schema::Weights& weights) {
 
 }  // namespace
 
-Status CheckWeights(const OpContext& op, const schema::Weights& weights, LayerShape shape, int32_t max_code, bool is_direct,
-                    WeightStatistics* statistics) {
+Status CheckWeights(const OpContext& op, const schema::Weights& weights, LayerShape shape, int32_t max_code,
+                    bool is_direct, WeightStatistics* statistics) {
   AQ_RETURN_IF_ERROR(CheckLengths(op, weights, shape));
   const std::array<int8_t, 256> values = DecodeTable(weights);
   const auto zero_points = Elements(weights.zero_point());
@@ -85,8 +85,8 @@ Status CheckWeights(const OpContext& op, const schema::Weights& weights, LayerSh
         zero_point == 0 || is_direct ? 0 : std::llabs(zero_point) * static_cast<int64_t>(per_channel) * max_code;
     const int64_t largest = std::max(std::max(bound, by_row_sums), correction);
     if (largest >= kInt32Limit) {
-      return Error(Code::kCorrupt, "op %s: accumulator of output channel %zu may reach %lld, the limit is %lld", op.op.name,
-                   channel, static_cast<long long>(largest), static_cast<long long>(kInt32Limit - 1));
+      return Error(Code::kCorrupt, "op %s: accumulator of output channel %zu may reach %lld, the limit is %lld",
+                   op.op.name, channel, static_cast<long long>(largest), static_cast<long long>(kInt32Limit - 1));
     }
     statistics->acc_bound[channel] = static_cast<int32_t>(bound);
     if (std::llabs(values_sum) >= kInt32Limit) {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // main() of `aq`: the table of subcommands, the flags all of them share, and nothing else.
+#include "runtime/include/aq/aq.h"
+
 #include <unistd.h>
 
 #include <cstdio>
@@ -8,7 +10,6 @@
 #include <exception>
 #include <map>
 
-#include "runtime/include/aq/aq.h"
 #include "tools/command_line.h"
 #include "tools/commands/commands.h"
 #include "tools/exit_codes.h"

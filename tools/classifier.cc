@@ -22,8 +22,8 @@ Result<Classifier> OpenClassifier(const std::string& path) {
     return Error(Code::kUnsupported, "%s: input '%s' of rank %d with %d bits, an 8-bit image or vector expected",
                  path.c_str(), input.name, input.rank, input.bits);
   }
-  classifier.input = input.rank == 4 ? InputShape{input.dims[1], input.dims[2], input.dims[3]}
-                                     : InputShape{1, 1, input.dims[1]};
+  classifier.input =
+      input.rank == 4 ? InputShape{input.dims[1], input.dims[2], input.dims[3]} : InputShape{1, 1, input.dims[1]};
   AQ_ASSIGN_OR_RETURN(classifier.preprocess, PreprocessFromMetadata([&](const char* key, std::string* value) {
                         return Metadata(model, key, value);
                       }));

@@ -47,8 +47,9 @@ std::string ReportJson(const std::string& path, const converter::ConvertReport& 
   std::string layers;
   for (const converter::LayerReport& layer : report.layers) {
     layers += layers.empty() ? "\n" : ",\n";
-    layers += Format("    {\"name\": ") + JsonString(layer.name) + ", \"op\": " + JsonString(layer.op) + ", \"bits\": " + JsonString(layer.kernel_bits) +
-              ", \"sqnr_db\": " + Number(layer.sqnr_db) + ", \"weight_sqnr_db\": " + Number(layer.weight_sqnr_db) +
+    layers += Format("    {\"name\": ") + JsonString(layer.name) + ", \"op\": " + JsonString(layer.op) +
+              ", \"bits\": " + JsonString(layer.kernel_bits) + ", \"sqnr_db\": " + Number(layer.sqnr_db) +
+              ", \"weight_sqnr_db\": " + Number(layer.weight_sqnr_db) +
               ", \"clipped_percent\": " + Number(layer.clipped_percent) + "}";
   }
   return "{\n  \"schema_version\": 1,\n  \"model\": " + JsonString(path) +

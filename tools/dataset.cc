@@ -15,7 +15,8 @@ struct Reader {
 };
 
 constexpr Reader kReaders[] = {
-    {"cifar10", OpenCifar10, "cifar10:FILE[,FILE]...            official binary: label byte, then R, G, B planes 32x32"},
+    {"cifar10", OpenCifar10,
+     "cifar10:FILE[,FILE]...            official binary: label byte, then R, G, B planes 32x32"},
     {"idx", OpenIdx, "idx:IMAGES[,LABELS]               MNIST's idx, .gz too"},
     {"images", OpenImages, "images:DIR_OR_TAR[,LABELS.csv]    JPEG and PNG; CSV columns file,label"},
     {"npy", OpenNpy, "npy:X.npy[,Y.npy]                 uint8 (or int8, stored + 128) [n,h,w,c], [n,h,w] or [n,k]"},

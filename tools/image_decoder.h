@@ -13,11 +13,12 @@
 namespace aq::tools {
 
 inline constexpr uint64_t kMaxImagePixels = 64'000'000;
-inline constexpr uint64_t kMaxImageBytes = uint64_t{256} << 20;   // decoded
+inline constexpr uint64_t kMaxImageBytes = uint64_t{256} << 20;  // decoded
 inline constexpr uint64_t kMaxEncodedBytes = uint64_t{64} << 20;
 inline constexpr int kMaxJpegScans = 100;
 
-// `name` appears in messages. kCorrupt: damaged or cut short; kLimit: too large; kUnsupported: neither JPEG nor PNG, CMYK.
+// `name` appears in messages. kCorrupt: damaged or cut short; kLimit: too large; kUnsupported: neither JPEG nor PNG,
+// CMYK.
 Status DecodeImage(const std::vector<uint8_t>& bytes, const std::string& name, Image* image);
 
 // Shared by the decoders: h, w, c within the limits.

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // JPEG through libjpeg-turbo with its accurate defaults (slow integer DCT, smooth upsampling), so that pixels equal
 // those of the common Python loaders. libjpeg reports errors by longjmp: all state lives in one struct outside of it.
+#include <jpeglib.h>
+
 #include <csetjmp>
 #include <cstdio>  // jpeglib.h needs FILE
-
-#include <jpeglib.h>
 
 #include "tools/image_decoder.h"
 

@@ -37,7 +37,8 @@ Status Check(const Preprocess& preprocess) {
     if (!(value > 0)) return Error(Code::kInvalidArgument, "std %g: more than 0 expected", static_cast<double>(value));
   }
   if (preprocess.color != "rgb" && preprocess.color != "bgr" && preprocess.color != "gray") {
-    return Error(Code::kInvalidArgument, "color '%s': rgb, bgr or gray expected", preprocess.color.substr(0, 32).c_str());
+    return Error(Code::kInvalidArgument, "color '%s': rgb, bgr or gray expected",
+                 preprocess.color.substr(0, 32).c_str());
   }
   if (preprocess.crop < 0 || preprocess.crop > 65536) {
     return Error(Code::kInvalidArgument, "crop %d: 0 to 65536 expected", preprocess.crop);

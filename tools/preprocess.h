@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// From a dataset's image to the network's uint8 input codes: centre crop, colour order, size check. mean and std are not
-// applied here: the converter folds them into the first layer. Also the command-line flags and the metadata text of it.
+// From a dataset's image to the network's uint8 input codes: centre crop, colour order, size check. mean and std are
+// not applied here: the converter folds them into the first layer. Also the command-line flags and the metadata text of
+// it.
 #pragma once
 
 #include <cstdint>
@@ -38,8 +39,8 @@ struct InputShape {
   int h = 0, w = 0, c = 0;
 };
 
-// First row or column of a centre crop: half the difference, rounded down (227 -> 224 begins at 1). Measured: it gives the
-// published accuracies of the ImageNet networks exactly, torchvision's rounding of halves to even does not.
+// First row or column of a centre crop: half the difference, rounded down (227 -> 224 begins at 1). Measured: it gives
+// the published accuracies of the ImageNet networks exactly, torchvision's rounding of halves to even does not.
 int CropOffset(int size, int crop);
 
 // [h][w][c] codes for the network. kInvalidArgument naming both sizes if the image does not fit after the crop.

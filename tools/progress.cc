@@ -63,8 +63,8 @@ void Progress::DrawBar(size_t done, size_t total, double seconds) {
   const double rate = static_cast<double>(done) / seconds;
   const double left = rate > 0 ? static_cast<double>(total - std::min(done, total)) / rate : 0;
   std::fprintf(out_, "\r%-12s %s[%s%s]%s %zu/%zu  %.1f/s  %.0f s left \033[K", stage_.c_str(),
-               has_color_ ? "\033[36m" : "", std::string(filled, '#').c_str(), std::string(kWidth - filled, '.').c_str(),
-               has_color_ ? "\033[0m" : "", done, total, rate, left);
+               has_color_ ? "\033[36m" : "", std::string(filled, '#').c_str(),
+               std::string(kWidth - filled, '.').c_str(), has_color_ ? "\033[0m" : "", done, total, rate, left);
   std::fflush(out_);
   is_drawn_ = true;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Concat: joins tensors along any axis but the first; each input is rescaled to the output's quantisation, or copied when
-// the rescaling is the identity.
+// Concat: joins tensors along any axis but the first; each input is rescaled to the output's quantisation, or copied
+// when the rescaling is the identity.
 #include <cstring>
 
 #include "kernels/elementwise/elementwise.h"
@@ -13,16 +13,16 @@ namespace {
 struct Part {
   Requantize requantize;
   bool is_copy = false;
-  size_t channels = 0;      // per row
-  size_t rows = 0;          // contiguous rows per outer index, in the input as in the output
-  size_t out_offset = 0;    // of the part within one outer index of the output
+  size_t channels = 0;    // per row
+  size_t rows = 0;        // contiguous rows per outer index, in the input as in the output
+  size_t out_offset = 0;  // of the part within one outer index of the output
 };
 
 struct State {
   const RowKernels* kernels = nullptr;
   const Part* parts = nullptr;
   size_t count = 0;
-  size_t out_stride = 0;    // output bytes per outer index
+  size_t out_stride = 0;  // output bytes per outer index
 };
 
 // Units: indices of the dimensions before the axis.
@@ -81,8 +81,8 @@ Status ValidateConcat(const OpContext& op, uint64_t* work) {
       return Error(Code::kCorrupt, "op %s: shapes of inputs %s and %s differ outside axis %d", op.op.name,
                    op.input(0).name, in.name, axis);
     }
-    AQ_RETURN_IF_ERROR(
-        CheckRequantize(op, static_cast<uint32_t>(i), {.multiplies = false, .ratio = true, .residual_ratio = false}, 1));
+    AQ_RETURN_IF_ERROR(CheckRequantize(op, static_cast<uint32_t>(i),
+                                       {.multiplies = false, .ratio = true, .residual_ratio = false}, 1));
   }
   AQ_RETURN_IF_ERROR(CheckRange(op.op, "sum of dimensions along the axis", joined, out.shape.dims[AxisOf(op)],
                                 out.shape.dims[AxisOf(op)]));

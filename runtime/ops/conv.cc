@@ -28,8 +28,7 @@ Status ValidateConv2D(const OpContext& op, uint64_t* work) {
   AQ_RETURN_IF_ERROR(CheckRank(op, op.input(0), 4));
   AQ_RETURN_IF_ERROR(CheckRank(op, op.output(0), 4));
   const schema::Conv2D& conv = *op.op.table->attributes_as_Conv2D();
-  AQ_RETURN_IF_ERROR(
-      CheckWindow(op, ConvWindow(conv), ImageOf(op.input(0).shape), ImageOf(op.output(0).shape)));
+  AQ_RETURN_IF_ERROR(CheckWindow(op, ConvWindow(conv), ImageOf(op.input(0).shape), ImageOf(op.output(0).shape)));
   const int64_t pad_codes = static_cast<int64_t>(Elements(conv.pad_codes()).size());
   if (pad_codes != 0) {
     AQ_RETURN_IF_ERROR(

@@ -12,7 +12,7 @@ namespace aq {
 
 struct StridedCopy {
   int rank = 1;
-  std::array<size_t, kMaxRank> extents = {};  // how many along each dimension
+  std::array<size_t, kMaxRank> extents = {};                       // how many along each dimension
   std::array<size_t, kMaxRank> in_strides = {}, out_strides = {};  // in codes
   size_t in_begin = 0, out_begin = 0;
 };

@@ -16,7 +16,8 @@ Status CheckIsVector(const OpContext& op, const Tensor& tensor) {
   AQ_RETURN_IF_ERROR(CheckIsImage(op, tensor));
   const Image image = ImageOf(tensor.shape);
   if (image.h == 1 && image.w == 1) return {};
-  return Error(Code::kCorrupt, "op %s: tensor %s is %d x %d, expected 1 x 1", op.op.name, tensor.name, image.h, image.w);
+  return Error(Code::kCorrupt, "op %s: tensor %s is %d x %d, expected 1 x 1", op.op.name, tensor.name, image.h,
+               image.w);
 }
 
 }  // namespace

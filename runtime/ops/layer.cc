@@ -61,8 +61,8 @@ struct ConvolutionState {
 
 void RunConvolution(const void* state, const RunArguments& arguments, size_t begin, size_t end, void* scratch) {
   const auto& s = *static_cast<const ConvolutionState*>(state);
-  Convolve(s.convolution, arguments.inputs[0], s.has_residual ? arguments.inputs[1] : nullptr, arguments.outputs, begin, end,
-           scratch);
+  Convolve(s.convolution, arguments.inputs[0], s.has_residual ? arguments.inputs[1] : nullptr, arguments.outputs, begin,
+           end, scratch);
 }
 
 struct DepthwiseState {
@@ -125,7 +125,8 @@ void TakePackedWeights(const Layer& layer, std::span<const uint8_t> codes, const
     for (size_t i = 0; i < n; ++i) {
       const size_t channel = group * n + i;
       // The kernel adds activation_flip to every activation; modulo 2^32, as its accumulators are.
-      const uint32_t flipped = static_cast<uint32_t>(kernel.activation_flip) * static_cast<uint32_t>(statistics.sum[channel]);
+      const uint32_t flipped =
+          static_cast<uint32_t>(kernel.activation_flip) * static_cast<uint32_t>(statistics.sum[channel]);
       const uint32_t value = static_cast<uint32_t>(weights.bias()->Get(static_cast<uint32_t>(channel)));
       bias[group * columns + i] = static_cast<int32_t>(value - flipped);
       if (has_zero_points) packed_zero_points[group * columns + i] = zero_points[channel];
@@ -211,8 +212,8 @@ Status ValidateLayer(const OpContext& op, const Layer& layer, uint64_t* work) {
                  g.in_c, g.out_c);
   }
   if (HasResidual(op) && op.input(1).shape != op.output(0).shape) {
-    return Error(Code::kCorrupt, "op %s: residual %s has %llu elements or a shape other than the output's %llu", op.op.name,
-                 op.input(1).name, static_cast<unsigned long long>(op.input(1).elements),
+    return Error(Code::kCorrupt, "op %s: residual %s has %llu elements or a shape other than the output's %llu",
+                 op.op.name, op.input(1).name, static_cast<unsigned long long>(op.input(1).elements),
                  static_cast<unsigned long long>(op.output(0).elements));
   }
   for (size_t i = 0; i < layer.pad_codes.size(); ++i) {
@@ -235,8 +236,8 @@ Status ValidateLayer(const OpContext& op, const Layer& layer, uint64_t* work) {
 }
 
 void PrepareLayer(const OpContext& op, const Layer& layer, IsaSet isas, ConstantMemory* memory, PreparedOp* prepared) {
-  // The weights were checked at load. This second pass finds the bounds again, which are not worth keeping; a mapped file
-  // that has changed meanwhile gives wrong numbers, nothing worse.
+  // The weights were checked at load. This second pass finds the bounds again, which are not worth keeping; a mapped
+  // file that has changed meanwhile gives wrong numbers, nothing worse.
   WeightStatistics statistics;
   const Status status = CheckWeights(op, *layer.weights, ShapeOf(layer.geometry), op.input(0).max_code(),
                                      IsDepthwise(layer.geometry), &statistics);

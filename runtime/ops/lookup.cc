@@ -30,7 +30,8 @@ Status ValidateLookup(const OpContext& op, uint64_t* work) {
   const auto table = Elements(op.op.table->attributes_as_Lookup()->table());
   const int64_t entries = op.input(0).max_code() + 1;
   AQ_RETURN_IF_ERROR(CheckRange(op.op, "table size", static_cast<int64_t>(table.size()), entries, entries));
-  for (const uint8_t code : table) AQ_RETURN_IF_ERROR(CheckRange(op.op, "table entry", code, 0, op.output(0).max_code()));
+  for (const uint8_t code : table)
+    AQ_RETURN_IF_ERROR(CheckRange(op.op, "table entry", code, 0, op.output(0).max_code()));
   *work = op.output(0).elements;
   return {};
 }

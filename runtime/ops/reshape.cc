@@ -20,7 +20,8 @@ Status ValidateReshape(const OpContext& op, uint64_t* work) {
   AQ_RETURN_IF_ERROR(CheckSameQuantization(op));
   const int64_t elements = static_cast<int64_t>(op.input(0).elements);
   *work = op.input(0).elements;
-  return CheckRange(op.op, "number of output elements", static_cast<int64_t>(op.output(0).elements), elements, elements);
+  return CheckRange(op.op, "number of output elements", static_cast<int64_t>(op.output(0).elements), elements,
+                    elements);
 }
 
 void PrepareReshape(const OpContext& op, IsaSet, ConstantMemory*, PreparedOp* prepared) {

@@ -7,7 +7,8 @@ namespace aq {
 namespace {
 
 void Run(const void* state, const RunArguments& arguments, size_t, size_t, void*) {
-  CopyStrided(*static_cast<const StridedCopy*>(state), arguments.inputs[0], static_cast<uint8_t*>(arguments.outputs[0]));
+  CopyStrided(*static_cast<const StridedCopy*>(state), arguments.inputs[0],
+              static_cast<uint8_t*>(arguments.outputs[0]));
 }
 
 }  // namespace

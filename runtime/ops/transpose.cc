@@ -7,7 +7,8 @@ namespace aq {
 namespace {
 
 void Run(const void* state, const RunArguments& arguments, size_t, size_t, void*) {
-  CopyStrided(*static_cast<const StridedCopy*>(state), arguments.inputs[0], static_cast<uint8_t*>(arguments.outputs[0]));
+  CopyStrided(*static_cast<const StridedCopy*>(state), arguments.inputs[0],
+              static_cast<uint8_t*>(arguments.outputs[0]));
 }
 
 }  // namespace
@@ -19,7 +20,8 @@ Status ValidateTranspose(const OpContext& op, uint64_t* work) {
   AQ_RETURN_IF_ERROR(CheckSameQuantization(op));
   const Shape& in = op.input(0).shape;
   const auto permutation = Elements(op.op.table->attributes_as_Transpose()->permutation());
-  AQ_RETURN_IF_ERROR(CheckRange(op.op, "length of the permutation", static_cast<int64_t>(permutation.size()), in.rank, in.rank));
+  AQ_RETURN_IF_ERROR(
+      CheckRange(op.op, "length of the permutation", static_cast<int64_t>(permutation.size()), in.rank, in.rank));
   Shape expected = in;
   unsigned seen = 0;
   for (size_t i = 0; i < permutation.size(); ++i) {

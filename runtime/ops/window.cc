@@ -12,9 +12,11 @@ struct Axis {
 Status CheckAxis(const OpContext& op, const Axis& axis) {
   const Limits& limits = op.model.limits;
   const auto check = [&](const char* what, int32_t value, uint32_t limit) -> Status {
-    if (value < 1) return Error(Code::kCorrupt, "op %s: %s along %s is %d, below 1", op.op.name, what, axis.name, value);
+    if (value < 1)
+      return Error(Code::kCorrupt, "op %s: %s along %s is %d, below 1", op.op.name, what, axis.name, value);
     if (static_cast<uint32_t>(value) > limit) {
-      return Error(Code::kLimit, "op %s: %s along %s is %d, the limit is %u", op.op.name, what, axis.name, value, limit);
+      return Error(Code::kLimit, "op %s: %s along %s is %d, the limit is %u", op.op.name, what, axis.name, value,
+                   limit);
     }
     return {};
   };
@@ -27,8 +29,8 @@ Status CheckAxis(const OpContext& op, const Axis& axis) {
   const int64_t padded = int64_t{axis.in} + axis.pad_before + axis.pad_after;
   const int64_t out = padded < extent ? 0 : (padded - extent) / axis.stride + 1;
   if (out != axis.out) {
-    return Error(Code::kCorrupt, "op %s: output %s has %d of %s, computed %lld", op.op.name, op.output(0).name, axis.out,
-                 axis.name, static_cast<long long>(out));
+    return Error(Code::kCorrupt, "op %s: output %s has %d of %s, computed %lld", op.op.name, op.output(0).name,
+                 axis.out, axis.name, static_cast<long long>(out));
   }
   return {};
 }

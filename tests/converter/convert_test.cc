@@ -46,7 +46,8 @@ struct Model {
     const size_t count = info->bytes / (info->type == AQ_TYPE_I32 ? 4 : 1);
     std::vector<float> real(count);
     for (size_t i = 0; i < count; ++i) {
-      const int32_t code = info->type == AQ_TYPE_I32 ? static_cast<const int32_t*>(data)[i] : static_cast<const uint8_t*>(data)[i];
+      const int32_t code =
+          info->type == AQ_TYPE_I32 ? static_cast<const int32_t*>(data)[i] : static_cast<const uint8_t*>(data)[i];
       real[i] = info->scale * static_cast<float>(code - info->zero_point);
     }
     return real;
@@ -71,7 +72,8 @@ double Decibels(const Graph& graph, const std::vector<uint8_t>& file, const Conv
       const std::vector<float> got = model.Run(pixels[0], o, &info);
       const FloatTensor& wanted = outputs.value()[o];
       EXPECT_EQ(got.size(), wanted.data.size());
-      const size_t channels = wanted.shape.size() == 4 ? static_cast<size_t>(wanted.shape[1]) : got.size(), area = got.size() / channels;
+      const size_t channels = wanted.shape.size() == 4 ? static_cast<size_t>(wanted.shape[1]) : got.size(),
+                   area = got.size() / channels;
       for (size_t c = 0; c < channels; ++c)
         for (size_t p = 0; p < area; ++p) {
           const double x = wanted.data[c * area + p], d = x - got[p * channels + c];
@@ -147,7 +149,8 @@ Graph MulSameShape() {
 Graph Concats() {
   GraphBuilder b({1, 3, 8, 8});
   const ValueId squeeze = b.AddConv("squeeze", b.graph.input, 8, Square(3, 1, 1));
-  const ValueId e1 = b.AddConv("expand1", squeeze, 8, Square(1)), e3 = b.AddConv("expand3", squeeze, 12, Square(3, 1, 1));
+  const ValueId e1 = b.AddConv("expand1", squeeze, 8, Square(1)),
+                e3 = b.AddConv("expand3", squeeze, 12, Square(3, 1, 1));
   const ValueId fire = b.AddNode("fire", Concat{1}, {e1, e3}, {1, 20, 8, 8});
   const ValueId pooled = b.AddPool("maxpool", fire, PoolKind::kMax, Square(3, 2, 1));
   const ValueId branch = b.AddConv("branch", fire, 6, Square(3, 2, 1), 1, -1, -kInfinity);
@@ -223,13 +226,25 @@ Graph TwoOutputs() {
   const ValueId x = b.AddConv("stem", b.graph.input, 8, Square(3, 1, 1));
   const ValueId y = b.AddConv("head1", x, 6, Square(1), 1, -1, -kInfinity);
   const ValueId z = b.AddConv("tail", y, 6, Square(3, 1, 1));
-  return b.Finish({y, b.AddConv("head2", z, 4, Square(1), 1, -1, -kInfinity), b.AddPool("head3", z, PoolKind::kMax, Square(2, 2))});
+  return b.Finish(
+      {y, b.AddConv("head2", z, 4, Square(1), 1, -1, -kInfinity), b.AddPool("head3", z, PoolKind::kMax, Square(2, 2))});
 }
 
-const Case kCases[] = {{"ConvChain", ConvChain}, {"Grouped", Grouped}, {"Residual", Residual}, {"Adds", Adds},
-                       {"SqueezeExcite", SqueezeExcite}, {"MulSameShape", MulSameShape}, {"Concats", Concats}, {"Pools", Pools},
-                       {"OptionA", OptionA}, {"Shapes", Shapes}, {"FlattenedTwice", FlattenedTwice}, {"LooseClip", LooseClip},
-                       {"DenseNet", DenseNet, true}, {"SharedInput", SharedInput, true}, {"TwoOutputs", TwoOutputs}};
+const Case kCases[] = {{"ConvChain", ConvChain},
+                       {"Grouped", Grouped},
+                       {"Residual", Residual},
+                       {"Adds", Adds},
+                       {"SqueezeExcite", SqueezeExcite},
+                       {"MulSameShape", MulSameShape},
+                       {"Concats", Concats},
+                       {"Pools", Pools},
+                       {"OptionA", OptionA},
+                       {"Shapes", Shapes},
+                       {"FlattenedTwice", FlattenedTwice},
+                       {"LooseClip", LooseClip},
+                       {"DenseNet", DenseNet, true},
+                       {"SharedInput", SharedInput, true},
+                       {"TwoOutputs", TwoOutputs}};
 
 class ConvertCase : public testing::TestWithParam<Case> {
  protected:
@@ -265,7 +280,8 @@ TEST_P(ConvertCase, EveryRecipeIsBitExact) {
       const auto file = Convert(graph, images, options, nullptr, &report);
       ASSERT_TRUE(file.ok()) << "w" << bits.weights << "a" << bits.activations << ": " << file.status().message();
       EXPECT_EQ(report.differences, 0u);
-      if (edges == Edges::kQdrop && bits.weights == 2 && bits.activations == 2) previous = Decibels(graph, file.value(), options);
+      if (edges == Edges::kQdrop && bits.weights == 2 && bits.activations == 2)
+        previous = Decibels(graph, file.value(), options);
       if (edges == Edges::kQdrop && bits.weights == 4 && bits.activations == 4) {
         EXPECT_GE(Decibels(graph, file.value(), options), previous);
       }
@@ -310,7 +326,8 @@ TEST(Convert, BiasCorrectionRemovesTheMeanError) {
       aq_tensor_info info{};
       const std::vector<float> got = model.Run(pixels[0], 0, &info);
       const auto wanted = executor->Run(ToFloat(pixels, {1, 3, 8, 8}, options.preprocess));
-      for (size_t c = 0; c < 10; ++c) sums[c] += static_cast<double>(got[c]) - static_cast<double>(wanted.value()[0].data[c]);
+      for (size_t c = 0; c < 10; ++c)
+        sums[c] += static_cast<double>(got[c]) - static_cast<double>(wanted.value()[0].data[c]);
     }
     double worst = 0;
     for (const double sum : sums) worst = std::max(worst, std::abs(sum) / static_cast<double>(images.size()));
@@ -353,12 +370,14 @@ class WrongSize : public RandomImages {
 TEST(Convert, RefusesWhatCannotWork) {
   const Graph chain = ConvChain();
   const ConvertOptions options = Options({8, 8});
-  EXPECT_EQ(Convert(chain, RandomImages(0, {1, 3, 9, 11}, 1), options, nullptr, nullptr).status().code(), Code::kInvalidArgument);
+  EXPECT_EQ(Convert(chain, RandomImages(0, {1, 3, 9, 11}, 1), options, nullptr, nullptr).status().code(),
+            Code::kInvalidArgument);
   const Status wrong_size = Convert(chain, WrongSize(4, {1, 3, 9, 11}, 1), options, nullptr, nullptr).status();
   EXPECT_EQ(wrong_size.code(), Code::kInvalidArgument);
   EXPECT_NE(wrong_size.message().find("7 bytes"), std::string::npos) << wrong_size.message();
   // Three means cannot be folded when two layers read the input.
-  EXPECT_EQ(Convert(SharedInput(), RandomImages(4, {1, 3, 6, 6}, 1), options, nullptr, nullptr).status().code(), Code::kUnsupported);
+  EXPECT_EQ(Convert(SharedInput(), RandomImages(4, {1, 3, 6, 6}, 1), options, nullptr, nullptr).status().code(),
+            Code::kUnsupported);
   Graph broken = ConvChain();
   std::get<Conv>(broken.nodes[1].attributes).weights[3] = std::numeric_limits<float>::quiet_NaN();
   EXPECT_FALSE(Convert(broken, RandomImages(4, {1, 3, 9, 11}, 1), options, nullptr, nullptr).ok());

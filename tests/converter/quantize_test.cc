@@ -57,7 +57,7 @@ TEST(ActivationPlan, ConsumersDecideTheWidth) {
   EXPECT_EQ(widths(net.stem), Widths{2});    // asked of the pool's output, so of its input
   EXPECT_EQ(widths(net.pooled), Widths{2});  // the shortcut reads the convolution's tensor
   EXPECT_EQ(widths(net.a), Widths{2});
-  EXPECT_EQ(widths(net.block), Widths{8});   // read by the average pool only
+  EXPECT_EQ(widths(net.block), Widths{8});  // read by the average pool only
   EXPECT_EQ(widths(net.global), Widths{8});
   EXPECT_EQ(widths(net.flat), Widths{8});
   EXPECT_EQ(widths(net.logits), Widths{kRawBits});

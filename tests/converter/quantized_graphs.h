@@ -16,7 +16,9 @@ namespace aq::converter {
 
 class GraphBuilder {
  public:
-  explicit GraphBuilder(Shape input, uint64_t seed = 1) : random_(seed) { graph.input = NewValue("input", std::move(input)); }
+  explicit GraphBuilder(Shape input, uint64_t seed = 1) : random_(seed) {
+    graph.input = NewValue("input", std::move(input));
+  }
 
   ValueId NewValue(const std::string& name, Shape shape) {
     graph.values.push_back({name, std::move(shape)});
@@ -24,8 +26,8 @@ class GraphBuilder {
   }
   const Shape& ShapeOf(ValueId v) const { return graph.values[static_cast<size_t>(v)].shape; }
 
-  ValueId AddNode(const std::string& name, Attributes attributes, std::vector<ValueId> inputs, Shape shape, float low = -kInfinity,
-                  float high = kInfinity) {
+  ValueId AddNode(const std::string& name, Attributes attributes, std::vector<ValueId> inputs, Shape shape,
+                  float low = -kInfinity, float high = kInfinity) {
     Node node;
     node.name = name;
     node.attributes = std::move(attributes);
@@ -50,8 +52,8 @@ class GraphBuilder {
             (in[3] + w.pad_left + w.pad_right - (w.dilation_w * (w.kernel_w - 1) + 1)) / w.stride_w + 1};
   }
 
-  ValueId AddConv(const std::string& name, ValueId x, int64_t channels, Window window, int64_t groups = 1, ValueId residual = -1,
-                  float low = 0, float high = kInfinity) {
+  ValueId AddConv(const std::string& name, ValueId x, int64_t channels, Window window, int64_t groups = 1,
+                  ValueId residual = -1, float low = 0, float high = kInfinity) {
     const Shape in = ShapeOf(x);
     const int64_t k = in[1] / groups, taps = window.kernel_h * window.kernel_w;
     Conv conv;
@@ -64,7 +66,8 @@ class GraphBuilder {
     if (residual >= 0) inputs.push_back(residual);
     return AddNode(name, std::move(conv), inputs, {1, channels, h, w}, low, high);
   }
-  ValueId AddDense(const std::string& name, ValueId x, int64_t channels, float low = -kInfinity, float high = kInfinity) {
+  ValueId AddDense(const std::string& name, ValueId x, int64_t channels, float low = -kInfinity,
+                   float high = kInfinity) {
     const int64_t k = ShapeOf(x)[1];
     Dense dense;
     dense.weights = Random(channels * k, 1.0f / std::sqrt(static_cast<float>(k)));
@@ -81,7 +84,9 @@ class GraphBuilder {
     window.kernel_w = ShapeOf(x)[3];
     return AddPool(name, x, PoolKind::kAverage, window);
   }
-  ValueId AddFlatten(const std::string& name, ValueId x) { return AddNode(name, Reshape{}, {x}, {1, Elements(ShapeOf(x))}); }
+  ValueId AddFlatten(const std::string& name, ValueId x) {
+    return AddNode(name, Reshape{}, {x}, {1, Elements(ShapeOf(x))});
+  }
 
   Graph Finish(std::vector<ValueId> outputs) {
     graph.outputs = std::move(outputs);

@@ -30,8 +30,10 @@ TEST(Ranges, ZeroIsAlwaysExact) {
       EXPECT_GE(params.zero_point, 0);
       EXPECT_LE(params.zero_point, (1 << bits) - 1);
       // Both ends are within half a step of a code.
-      EXPECT_NEAR(params.scale * static_cast<float>((1 << bits) - 1 - params.zero_point), std::max(range.high, 0.0f), params.scale * 0.501f);
-      EXPECT_NEAR(-params.scale * static_cast<float>(params.zero_point), std::min(range.low, 0.0f), params.scale * 0.501f);
+      EXPECT_NEAR(params.scale * static_cast<float>((1 << bits) - 1 - params.zero_point), std::max(range.high, 0.0f),
+                  params.scale * 0.501f);
+      EXPECT_NEAR(-params.scale * static_cast<float>(params.zero_point), std::min(range.low, 0.0f),
+                  params.scale * 0.501f);
     }
   }
 }

@@ -23,7 +23,9 @@ ConvertOptions Options(Bits bits) {
   return options;
 }
 
-std::string Text(const Bits& bits) { return std::string("w") + std::to_string(bits.weights) + "a" + std::to_string(bits.activations); }
+std::string Text(const Bits& bits) {
+  return std::string("w") + std::to_string(bits.weights) + "a" + std::to_string(bits.activations);
+}
 
 std::vector<std::string> Assigned(const Graph& graph, const ConvertOptions& options) {
   const auto bits = AssignBits(graph, options);
@@ -37,7 +39,8 @@ std::vector<std::string> Assigned(const Graph& graph, const ConvertOptions& opti
 TEST(Recipe, ParsesWidths) {
   EXPECT_EQ(Text(ParseRecipe("w4a8").value()), "w4a8");
   EXPECT_EQ(Text(ParseRecipe("w2a2").value()), "w2a2");
-  for (const char* bad : {"", "w4", "w3a8", "w4a1", "W4A8", "w4a8x", "a8w4", "w16a8"}) EXPECT_FALSE(ParseRecipe(bad).ok()) << bad;
+  for (const char* bad : {"", "w4", "w3a8", "w4a1", "W4A8", "w4a8x", "a8w4", "w16a8"})
+    EXPECT_FALSE(ParseRecipe(bad).ok()) << bad;
 }
 
 TEST(Recipe, EdgesAreEightBits) {

@@ -23,7 +23,8 @@ int32_t AddTensor(IntegerModel* integer, std::vector<int32_t> shape, int bits, u
 }
 
 template <class Attributes>
-schema::OpT& AddOp(IntegerModel* integer, Attributes&& attributes, std::vector<int32_t> inputs, std::vector<int32_t> outputs) {
+schema::OpT& AddOp(IntegerModel* integer, Attributes&& attributes, std::vector<int32_t> inputs,
+                   std::vector<int32_t> outputs) {
   auto op = std::make_unique<schema::OpT>();
   op->name = "op";
   op->attributes.Set(std::forward<Attributes>(attributes));
@@ -144,7 +145,8 @@ TEST(Scaling, MultipliersReproduceTheRatio) {
   }
   int32_t multiplier = 0;
   int8_t shift = 0;
-  for (const double ratio : {0.0, -1.0, 1e-13, 1e6, std::nan("")}) EXPECT_FALSE(QuantizeMultiplier(ratio, &multiplier, &shift)) << ratio;
+  for (const double ratio : {0.0, -1.0, 1e-13, 1e6, std::nan("")})
+    EXPECT_FALSE(QuantizeMultiplier(ratio, &multiplier, &shift)) << ratio;
   EXPECT_TRUE(QuantizeRatio(512, &multiplier));
   EXPECT_FALSE(QuantizeRatio(513, &multiplier));
 }

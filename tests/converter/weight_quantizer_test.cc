@@ -23,13 +23,15 @@ double SquaredError(const std::vector<float>& weights, const QuantizedWeights& q
   const size_t per_channel = weights.size() / q.scale.size();
   double error = 0;
   for (size_t i = 0; i < weights.size(); ++i) {
-    const double d = weights[i] - q.scale[i / per_channel] * static_cast<float>(q.Decoded(i) - q.zero_point[i / per_channel]);
+    const double d =
+        weights[i] - q.scale[i / per_channel] * static_cast<float>(q.Decoded(i) - q.zero_point[i / per_channel]);
     error += d * d;
   }
   return error;
 }
 
-QuantizedWeights Quantized(const std::vector<float>& weights, size_t channels, int bits, bool asymmetric, int threads = 1) {
+QuantizedWeights Quantized(const std::vector<float>& weights, size_t channels, int bits, bool asymmetric,
+                           int threads = 1) {
   return QuantizeWeights(weights, channels, bits, asymmetric, std::vector<float>(channels), threads);
 }
 
@@ -75,7 +77,8 @@ TEST(WeightQuantizer, TwoBitZeroPointsMayBeHalfAStep) {
 TEST(WeightQuantizer, ZeroPointsHelpSkewedChannels) {
   const std::vector<float> weights = Normal(512, 1.5f);
   for (const int bits : {2, 4})
-    EXPECT_LT(SquaredError(weights, Quantized(weights, 2, bits, true)), 0.8 * SquaredError(weights, Quantized(weights, 2, bits, false)));
+    EXPECT_LT(SquaredError(weights, Quantized(weights, 2, bits, true)),
+              0.8 * SquaredError(weights, Quantized(weights, 2, bits, false)));
 }
 
 TEST(WeightQuantizer, SearchBeatsTheFullRange) {
@@ -120,7 +123,8 @@ TEST(WeightQuantizer, PackedCodesDecodeAgain) {
     for (int i = 0; i < 301; ++i) codes.push_back(SignedCode(static_cast<uint8_t>(i * 7 % (1 << bits)), bits));
     const std::vector<uint8_t> packed = PackCodes(codes, bits);
     EXPECT_EQ(packed.size(), (301u * static_cast<unsigned>(bits) + 7) / 8);
-    for (size_t i = 0; i < codes.size(); ++i) ASSERT_EQ(DecodeWeight(CodeAt(packed.data(), i, bits), bits, nullptr), codes[i]);
+    for (size_t i = 0; i < codes.size(); ++i)
+      ASSERT_EQ(DecodeWeight(CodeAt(packed.data(), i, bits), bits, nullptr), codes[i]);
   }
 }
 

@@ -12,7 +12,8 @@ namespace {
 
 TEST(Writer, SameModelSameBytesAndTheRuntimeLoadsThem) {
   GraphBuilder b({1, 3, 5, 5});
-  const ValueId x = b.AddConv(std::string(400, 'n') + "\n", b.graph.input, 4, Square(3));  // a name too long, with a control character
+  const ValueId x = b.AddConv(std::string(400, 'n') + "\n", b.graph.input, 4,
+                              Square(3));  // a name too long, with a control character
   Graph graph = b.Finish({b.AddConv("last", x, 4, Square(1), 1, -1, -kInfinity)});
   graph.source_sha256 = "abc";
   ConvertOptions options;

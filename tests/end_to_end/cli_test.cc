@@ -35,10 +35,17 @@ TEST(Help, OfEveryCommandShowsAnExampleAndTheExitCodes) {
 }
 
 TEST(Usage, MistakesExitTwo) {
-  const std::vector<std::vector<std::string>> mistakes = {
-      {}, {"frobnicate"}, {"inspect"}, {"inspect", "a", "--no-such-flag"}, {"inspect", "a", "-o", "yaml"},
-      {"run", "a.aqm"}, {"run", "a.aqm", "--image", "x", "--input", "y"}, {"run", "a.aqm", "--image", "x", "--top", "0"},
-      {"eval", "a.aqm"}, {"eval", "a.aqm", "--data", "nonsense:x"}, {"eval", "a.aqm", "--data", "cifar10:x", "--threads", "0"}};
+  const std::vector<std::vector<std::string>> mistakes = {{},
+                                                          {"frobnicate"},
+                                                          {"inspect"},
+                                                          {"inspect", "a", "--no-such-flag"},
+                                                          {"inspect", "a", "-o", "yaml"},
+                                                          {"run", "a.aqm"},
+                                                          {"run", "a.aqm", "--image", "x", "--input", "y"},
+                                                          {"run", "a.aqm", "--image", "x", "--top", "0"},
+                                                          {"eval", "a.aqm"},
+                                                          {"eval", "a.aqm", "--data", "nonsense:x"},
+                                                          {"eval", "a.aqm", "--data", "cifar10:x", "--threads", "0"}};
   for (const std::vector<std::string>& arguments : mistakes) {
     const ProcessResult result = Aq(arguments);
     EXPECT_EQ(result.exit_code, 2) << ::testing::PrintToString(arguments) << result.err;

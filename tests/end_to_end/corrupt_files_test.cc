@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// 2,000 cut and changed copies of three models (the shipped network at w8a8, w4a4, w2a2): each is refused with a message
-// and a documented code, in well under a second, in this process; a sample of them by `aq inspect`: exit 4, no signal.
+// 2,000 cut and changed copies of three models (the shipped network at w8a8, w4a4, w2a2): each is refused with a
+// message and a documented code, in well under a second, in this process; a sample of them by `aq inspect`: exit 4, no
+// signal.
 #include <gtest/gtest.h>
 
 #include <chrono>
@@ -77,7 +78,8 @@ TEST(CorruptFiles, AreRefusedQuicklyWithAMessage) {
   std::vector<Bytes> models;
   for (const std::string recipe : {"w8a8", "w4a4", "w2a2"}) {
     const std::string path = folder.Path(recipe + ".aqm");
-    const ProcessResult made = RunProcess({aq, "convert", onnx, "-o", path, "--calib", "npy:" + images, "--recipe", recipe}, {});
+    const ProcessResult made =
+        RunProcess({aq, "convert", onnx, "-o", path, "--calib", "npy:" + images, "--recipe", recipe}, {});
     ASSERT_EQ(made.exit_code, 0) << made.err;
     models.push_back(ReadBytes(path));
     ASSERT_EQ(Load(models.back()).status, AQ_OK) << "the model itself must load";

@@ -92,7 +92,8 @@ TEST(Cifar10, TurnsPlanesIntoPixels) {
 
 TEST(Cifar10, ReadsSeveralFilesInOrder) {
   const TemporaryFolder folder;
-  const auto data = Open("cifar10:" + folder.Write("a.bin", CifarFile(2, 1)) + "," + folder.Write("b.bin", CifarFile(4, 2)));
+  const auto data =
+      Open("cifar10:" + folder.Write("a.bin", CifarFile(2, 1)) + "," + folder.Write("b.bin", CifarFile(4, 2)));
   ASSERT_NE(data, nullptr);
   EXPECT_EQ(data->size(), 6u);
   EXPECT_EQ(data->label(5), 3);
@@ -102,8 +103,9 @@ TEST(Cifar10, RefusesCutFilesAndWrongLabels) {
   const TemporaryFolder folder;
   Bytes file = CifarFile(2, 1);
   for (const size_t size : {size_t{0}, size_t{1}, kCifarRecord - 1, kCifarRecord + 1, 2 * kCifarRecord - 1}) {
-    ExpectError("cifar10:" + folder.Write("cut.bin", Bytes(file.begin(), file.begin() + static_cast<std::ptrdiff_t>(size))),
-                Code::kCorrupt, "cut.bin");
+    ExpectError(
+        "cifar10:" + folder.Write("cut.bin", Bytes(file.begin(), file.begin() + static_cast<std::ptrdiff_t>(size))),
+        Code::kCorrupt, "cut.bin");
   }
   file[kCifarRecord] = 10;
   ExpectError("cifar10:" + folder.Write("label.bin", file), Code::kCorrupt, "label 10");
@@ -142,7 +144,8 @@ TEST(Idx, RefusesCutAndLyingFiles) {
     ExpectError("idx:" + folder.Write("cut.gz", Bytes(gzip.begin(), gzip.begin() + static_cast<std::ptrdiff_t>(size))),
                 Code::kCorrupt, "cut.gz");
   }
-  ExpectError("idx:" + folder.Write("huge", BigEndian({0x00000803, 0xffffffff, 0xffffffff, 0xffffffff})), Code::kCorrupt, "huge");
+  ExpectError("idx:" + folder.Write("huge", BigEndian({0x00000803, 0xffffffff, 0xffffffff, 0xffffffff})),
+              Code::kCorrupt, "huge");
   ExpectError("idx:" + folder.Write("float", BigEndian({0x00000d03, 1, 1, 1, 0})), Code::kCorrupt, "unsigned bytes");
   ExpectError("idx:" + folder.Write("i", images) + "," + folder.Write("l", Join(BigEndian({0x00000801, 2}), {1, 2})),
               Code::kCorrupt, "2 labels");
@@ -151,7 +154,8 @@ TEST(Idx, RefusesCutAndLyingFiles) {
 TEST(Npy, ReadsTheThreeShapesAndMapsSignedCodes) {
   const TemporaryFolder folder;
   const Bytes pixels = Pattern(2 * 3 * 4 * 5, 9);
-  const std::string labels = folder.Write("y.npy", Npy("<i8", "(2,)", {7, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0}));
+  const std::string labels =
+      folder.Write("y.npy", Npy("<i8", "(2,)", {7, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0}));
   const auto data = Open("npy:" + folder.Write("x.npy", Npy("|u1", "(2, 3, 4, 5)", pixels)) + "," + labels);
   ASSERT_NE(data, nullptr);
   Image image;
@@ -190,14 +194,16 @@ TEST(Npy, RefusesEveryCutAndOtherTypes) {
     }
   }
   ExpectError("npy:" + folder.Write("f.npy", Npy("<f4", "(1, 2)", Pattern(8, 1))), Code::kUnsupported, "<f4");
-  ExpectError("npy:" + folder.Write("o.npy", Npy("|u1", "(9223372036854775807, 9223372036854775807)", {})), Code::kCorrupt, "dimension");
-  ExpectError("npy:" + folder.Write("x.npy", file) + "," + folder.Write("n.npy", Npy("|i1", "(2,)", {0, 0xff})), Code::kCorrupt, "label 1");
+  ExpectError("npy:" + folder.Write("o.npy", Npy("|u1", "(9223372036854775807, 9223372036854775807)", {})),
+              Code::kCorrupt, "dimension");
+  ExpectError("npy:" + folder.Write("x.npy", file) + "," + folder.Write("n.npy", Npy("|i1", "(2,)", {0, 0xff})),
+              Code::kCorrupt, "label 1");
 }
 
 TEST(Raw, MapsSignedCodesAndGivesTheirMeaning) {
   const TemporaryFolder folder;
-  const std::string spec = "raw:" + folder.Write("x", Bytes{0x80, 0xff, 0x00, 0x7f}) + "," + folder.Write("y", Bytes{3, 11}) +
-                           ",type=i8,shape=2x1x1,scale=0.5,zero=83";
+  const std::string spec = "raw:" + folder.Write("x", Bytes{0x80, 0xff, 0x00, 0x7f}) + "," +
+                           folder.Write("y", Bytes{3, 11}) + ",type=i8,shape=2x1x1,scale=0.5,zero=83";
   const auto data = Open(spec);
   ASSERT_NE(data, nullptr);
   ASSERT_EQ(data->size(), 2u);

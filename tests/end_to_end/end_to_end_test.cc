@@ -32,8 +32,9 @@ struct Fixture {
   ProcessResult conversion;
 
   std::vector<std::string> Convert(const std::string& output, const std::string& threads) const {
-    return {"convert", onnx, "-o", output, "--calib", "cifar10:" + data + "/cifar10/calib_2000.bin", "--calib-count", "64",
-            "--recipe", "w4a4", "--preset", "imagenet", "--threads", threads};
+    return {"convert",       onnx,   "-o",       output, "--calib",  "cifar10:" + data + "/cifar10/calib_2000.bin",
+            "--calib-count", "64",   "--recipe", "w4a4", "--preset", "imagenet",
+            "--threads",     threads};
   }
   Fixture() {
     if (!data.empty()) conversion = Aq(Convert(model, "2"), {});
@@ -101,14 +102,17 @@ TEST(ResNet20, CommandsAgreeOnAConvertedFile) {
   EXPECT_EQ(inspect.exit_code, 0) << inspect.err;
   EXPECT_TRUE(json::accept(inspect.out)) << inspect.out.substr(0, 200);
 
-  const ProcessResult run = Aq({"run", fixture.model, "--input",
-                                fixture.folder.Write("x.npy", Npy("|u1", "(1, 32, 32, 3)", Pattern(3072, 3))), "--top", "3"}, {});
+  const ProcessResult run =
+      Aq({"run", fixture.model, "--input",
+          fixture.folder.Write("x.npy", Npy("|u1", "(1, 32, 32, 3)", Pattern(3072, 3))), "--top", "3"},
+         {});
   EXPECT_EQ(run.exit_code, 0) << run.err;
   EXPECT_EQ(std::count(run.out.begin(), run.out.end(), '\n'), 3) << run.out;
 
   // An image of another size names both.
-  const ProcessResult wrong = Aq({"run", fixture.model, "--input",
-                                  fixture.folder.Write("w.npy", Npy("|u1", "(1, 28, 28, 3)", Pattern(2352, 3)))}, {});
+  const ProcessResult wrong = Aq(
+      {"run", fixture.model, "--input", fixture.folder.Write("w.npy", Npy("|u1", "(1, 28, 28, 3)", Pattern(2352, 3)))},
+      {});
   EXPECT_EQ(wrong.exit_code, 2);
   EXPECT_NE(wrong.err.find("28x28x3"), std::string::npos) << wrong.err;
   EXPECT_NE(wrong.err.find("32x32x3"), std::string::npos) << wrong.err;
@@ -123,8 +127,9 @@ TEST(ResNet20, BenchReportsEveryFormat) {
   if (fixture.data.empty()) GTEST_SKIP() << kNoData;
   ASSERT_EQ(fixture.conversion.exit_code, 0) << fixture.conversion.err;
   for (const std::string format : {"md", "csv", "json", "gbench"}) {
-    const ProcessResult result = RunProcess({std::string(AQ_BIN) + "/aq_bench", fixture.model, "--num_runs=5", "--min-secs", "0",
-                                             "--warmup-min-secs=0", "--op-profile", "-o", format}, {});
+    const ProcessResult result = RunProcess({std::string(AQ_BIN) + "/aq_bench", fixture.model, "--num_runs=5",
+                                             "--min-secs", "0", "--warmup-min-secs=0", "--op-profile", "-o", format},
+                                            {});
     ASSERT_EQ(result.exit_code, 0) << result.err;
     EXPECT_NE(result.err.find("aq_bench "), std::string::npos) << "context belongs on stderr";
     if (format == "json") {

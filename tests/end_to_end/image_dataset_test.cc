@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The images reader: JPEG and PNG from a folder and from a tar give the same pixels; bombs, cuts and lying archives are
 // documented errors.
-#include <cstdio>
-
 #include <gtest/gtest.h>
 #include <jpeglib.h>
 #include <png.h>
 #include <zlib.h>
 
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 
@@ -216,15 +215,17 @@ TEST(Images, FolderAndTarGiveTheSame) {
 TEST(Images, RefusesBadTables) {
   const TemporaryFolder folder;
   folder.Write("a.png", EncodePng(7, 5, 3));
-  const std::string tar = folder.Write("x.tar", Archive({TarMember("p/a.png", {1}, '0'), TarMember("q/a.png", {2}, '0')}));
+  const std::string tar =
+      folder.Write("x.tar", Archive({TarMember("p/a.png", {1}, '0'), TarMember("q/a.png", {2}, '0')}));
   const auto code = [&](const std::string& source, const std::string& text) {
     return OpenDataset("images:" + source + "," + folder.Write("l.csv", text)).status().code();
   };
   EXPECT_EQ(code(tar, "file,label\na.png,1\n"), Code::kCorrupt) << "ambiguous name";
   EXPECT_EQ(code(tar, "file,label\np/a.png,1\n"), Code::kOk);
   EXPECT_EQ(code(tar, "file,label\nmissing.png,1\n"), Code::kCorrupt);
-  for (const char* text : {"", "file\na.png\n", "file,label\na.png\n", "file,label\na.png,x\n", "file,label\na.png,-1\n",
-                           "file,label\n../a.png,1\n", "file,label\n/etc/passwd,1\n", "file,label\n"}) {
+  for (const char* text :
+       {"", "file\na.png\n", "file,label\na.png\n", "file,label\na.png,x\n", "file,label\na.png,-1\n",
+        "file,label\n../a.png,1\n", "file,label\n/etc/passwd,1\n", "file,label\n"}) {
     EXPECT_EQ(code(folder.Path("."), text), Code::kCorrupt) << text;
   }
   EXPECT_EQ(OpenDataset("images:/nowhere").status().code(), Code::kIo);

@@ -52,8 +52,10 @@ TEST(Preprocess, SurvivesTheMetadata) {
   EXPECT_EQ(read.value().mean, (std::vector<float>{123.675f, 116.28f, 103.53f}));
   EXPECT_EQ(read.value().crop, 224);
   EXPECT_EQ(read.value().color, "bgr");
-  for (const auto& [key, value] : {std::pair("aq.preprocess.crop", "-1"), {"aq.preprocess.crop", "99999999999999999999"},
-                                   {"aq.preprocess.color", "cmyk"}, {"aq.preprocess.std", "1,,2"}}) {
+  for (const auto& [key, value] : {std::pair("aq.preprocess.crop", "-1"),
+                                   {"aq.preprocess.crop", "99999999999999999999"},
+                                   {"aq.preprocess.color", "cmyk"},
+                                   {"aq.preprocess.std", "1,,2"}}) {
     const std::string before = std::exchange(metadata[key], value);
     EXPECT_EQ(PreprocessFromMetadata(lookup).status().code(), Code::kCorrupt) << key << " " << value;
     metadata[key] = before;
@@ -62,7 +64,8 @@ TEST(Preprocess, SurvivesTheMetadata) {
 
 TEST(CropOffset, RoundsHalvesDown) {
   const int expected[] = {0, 0, 1, 1, 2, 2, 3, 3};
-  for (int difference = 0; difference < 8; ++difference) EXPECT_EQ(CropOffset(224 + difference, 224), expected[difference]);
+  for (int difference = 0; difference < 8; ++difference)
+    EXPECT_EQ(CropOffset(224 + difference, 224), expected[difference]);
   EXPECT_EQ(CropOffset(256, 224), 16);
 }
 

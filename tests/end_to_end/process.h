@@ -8,7 +8,7 @@
 namespace aq::test {
 
 struct ProcessResult {
-  int exit_code = -1;   // -1: killed by a signal
+  int exit_code = -1;  // -1: killed by a signal
   int signal = 0;
   double seconds = 0;
   std::string out, err;

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The C API: arguments, errors, files, metadata, description; and its C++ wrapper.
-#include <gtest/gtest.h>
-
 #include <fcntl.h>
+#include <gtest/gtest.h>
 #include <unistd.h>
 
 #include <cstdio>

@@ -46,7 +46,8 @@ TEST(Container, EveryChangedByteIsRejected) {
       if (value == original) continue;
       file[i] = value;
       const Code code = LoadCode(file);
-      ASSERT_TRUE(code == Code::kCorrupt || code == Code::kVersion) << "byte " << i << " gives " << static_cast<int>(code);
+      ASSERT_TRUE(code == Code::kCorrupt || code == Code::kVersion)
+          << "byte " << i << " gives " << static_cast<int>(code);
       ASSERT_TRUE(code == Code::kCorrupt || (i >= 8 && i < 12)) << "byte " << i;
     }
     file[i] = original;

@@ -14,7 +14,8 @@ ModelBuilder ConvModel(uint32_t seed, const Dims& in, int in_bits, const ConvSpe
 }
 
 // out = conv(x) + y, with y a second input of the output's shape.
-ModelBuilder ResidualModel(uint32_t seed, const Dims& in, int in_bits, const Dims& out, int residual_bits, ConvSpec spec) {
+ModelBuilder ResidualModel(uint32_t seed, const Dims& in, int in_bits, const Dims& out, int residual_bits,
+                           ConvSpec spec) {
   ModelBuilder b(seed);
   const int32_t x = b.Input(in, in_bits);
   spec.residual = b.Input(out, residual_bits);
@@ -42,33 +43,84 @@ ModelBuilder PoolModel(uint32_t seed, const Dims& in, int bits, const schema::Po
 
 void AddConvolutions(std::vector<GalleryModel>* g) {
   g->push_back({"conv_1x1_w8a8", ConvModel(1, {1, 5, 4, 19}, 8, {.n = 13})});
-  g->push_back({"conv_3x3_w8a8", ConvModel(2, {1, 7, 6, 5}, 8,
-                {.n = 9, .kernel_h = 3, .kernel_w = 3, .pad_top = 1, .pad_left = 1, .pad_bottom = 1, .pad_right = 1})});
+  g->push_back(
+      {"conv_3x3_w8a8",
+       ConvModel(
+           2, {1, 7, 6, 5}, 8,
+           {.n = 9, .kernel_h = 3, .kernel_w = 3, .pad_top = 1, .pad_left = 1, .pad_bottom = 1, .pad_right = 1})});
   g->push_back({"conv_stride2_w4a4_asymmetric", ConvModel(3, {1, 9, 8, 16}, 4,
-                {.n = 20, .kernel_h = 3, .kernel_w = 3, .stride_h = 2, .stride_w = 2, .pad_bottom = 1, .pad_right = 1,
-                 .weight_bits = 4, .is_asymmetric = true, .out_bits = {4}})});
+                                                          {.n = 20,
+                                                           .kernel_h = 3,
+                                                           .kernel_w = 3,
+                                                           .stride_h = 2,
+                                                           .stride_w = 2,
+                                                           .pad_bottom = 1,
+                                                           .pad_right = 1,
+                                                           .weight_bits = 4,
+                                                           .is_asymmetric = true,
+                                                           .out_bits = {4}})});
   g->push_back({"conv_w2a2_thresholds", ConvModel(4, {1, 6, 6, 32}, 2,
-                {.n = 17, .kernel_h = 3, .kernel_w = 3, .pad_top = 1, .pad_left = 1, .pad_bottom = 1, .pad_right = 1,
-                 .weight_bits = 2, .codebook = {-1, 0, 1, 2}, .has_thresholds = true, .out_bits = {2}})});
-  g->push_back({"conv_w2_codebook_without_zero", ConvModel(5, {1, 4, 4, 5}, 4,
-                {.n = 6, .weight_bits = 2, .codebook = {-3, -1, 1, 3}, .is_per_channel = false, .out_bits = {2}})});
+                                                  {.n = 17,
+                                                   .kernel_h = 3,
+                                                   .kernel_w = 3,
+                                                   .pad_top = 1,
+                                                   .pad_left = 1,
+                                                   .pad_bottom = 1,
+                                                   .pad_right = 1,
+                                                   .weight_bits = 2,
+                                                   .codebook = {-1, 0, 1, 2},
+                                                   .has_thresholds = true,
+                                                   .out_bits = {2}})});
+  g->push_back(
+      {"conv_w2_codebook_without_zero",
+       ConvModel(5, {1, 4, 4, 5}, 4,
+                 {.n = 6, .weight_bits = 2, .codebook = {-3, -1, 1, 3}, .is_per_channel = false, .out_bits = {2}})});
   g->push_back({"conv_w8a8_asymmetric", ConvModel(6, {1, 3, 3, 70}, 8, {.n = 33, .is_asymmetric = true})});
   g->push_back({"conv_dilated_pad_codes", ConvModel(7, {1, 8, 9, 6}, 8,
-                {.n = 6, .kernel_h = 3, .kernel_w = 2, .dilation_h = 2, .dilation_w = 3, .pad_top = 3, .pad_left = 1,
-                 .pad_right = 2, .groups = 3, .weight_bits = 4, .has_pad_codes = true})});
-  g->push_back({"conv_two_outputs", ConvModel(8, {1, 4, 5, 8}, 4,
-                {.n = 12, .weight_bits = 4, .has_thresholds = true, .out_bits = {2, 8}})});
+                                                    {.n = 6,
+                                                     .kernel_h = 3,
+                                                     .kernel_w = 2,
+                                                     .dilation_h = 2,
+                                                     .dilation_w = 3,
+                                                     .pad_top = 3,
+                                                     .pad_left = 1,
+                                                     .pad_right = 2,
+                                                     .groups = 3,
+                                                     .weight_bits = 4,
+                                                     .has_pad_codes = true})});
+  g->push_back(
+      {"conv_two_outputs",
+       ConvModel(8, {1, 4, 5, 8}, 4, {.n = 12, .weight_bits = 4, .has_thresholds = true, .out_bits = {2, 8}})});
   g->push_back({"conv_wide_output", ConvModel(9, {1, 2, 2, 8}, 8, {.n = 5, .out_bits = {32}})});
-  g->push_back({"conv_residual_two_outputs", ResidualModel(10, {1, 5, 5, 8}, 4, {1, 5, 5, 16}, 8,
-                {.n = 16, .weight_bits = 4, .has_thresholds = true, .out_bits = {2, 8}})});
+  g->push_back({"conv_residual_two_outputs",
+                ResidualModel(10, {1, 5, 5, 8}, 4, {1, 5, 5, 16}, 8,
+                              {.n = 16, .weight_bits = 4, .has_thresholds = true, .out_bits = {2, 8}})});
   g->push_back({"depthwise_w8a8", ConvModel(11, {1, 7, 7, 21}, 8,
-                {.n = 21, .kernel_h = 3, .kernel_w = 3, .stride_h = 2, .stride_w = 1, .pad_top = 1, .pad_left = 1,
-                 .pad_bottom = 1, .pad_right = 1, .groups = 21, .is_asymmetric = true})});
+                                            {.n = 21,
+                                             .kernel_h = 3,
+                                             .kernel_w = 3,
+                                             .stride_h = 2,
+                                             .stride_w = 1,
+                                             .pad_top = 1,
+                                             .pad_left = 1,
+                                             .pad_bottom = 1,
+                                             .pad_right = 1,
+                                             .groups = 21,
+                                             .is_asymmetric = true})});
   g->push_back({"depthwise_w2_residual", ResidualModel(12, {1, 5, 5, 66}, 2, {1, 5, 5, 66}, 4,
-                {.n = 66, .kernel_h = 3, .kernel_w = 3, .pad_top = 1, .pad_left = 1, .pad_bottom = 1, .pad_right = 1,
-                 .groups = 66, .weight_bits = 2, .has_pad_codes = true, .out_bits = {2, 4}})});
-  g->push_back({"depthwise_multiplier_2", ConvModel(13, {1, 4, 4, 6}, 8,
-                {.n = 12, .kernel_h = 3, .kernel_w = 3, .groups = 6})});
+                                                       {.n = 66,
+                                                        .kernel_h = 3,
+                                                        .kernel_w = 3,
+                                                        .pad_top = 1,
+                                                        .pad_left = 1,
+                                                        .pad_bottom = 1,
+                                                        .pad_right = 1,
+                                                        .groups = 66,
+                                                        .weight_bits = 2,
+                                                        .has_pad_codes = true,
+                                                        .out_bits = {2, 4}})});
+  g->push_back(
+      {"depthwise_multiplier_2", ConvModel(13, {1, 4, 4, 6}, 8, {.n = 12, .kernel_h = 3, .kernel_w = 3, .groups = 6})});
 }
 
 void AddOthers(std::vector<GalleryModel>* g) {
@@ -137,18 +189,34 @@ ModelBuilder SmallNetwork() {
   b.Metadata("aq.recipe", "w4a4");
   b.Metadata("aq.labels", "cat\ndog");
   const int32_t x = b.Input({1, 6, 6, 3}, 8);
-  const auto stem = b.Conv(x, {.n = 8, .kernel_h = 3, .kernel_w = 3, .pad_top = 1, .pad_left = 1, .pad_bottom = 1,
-                               .pad_right = 1, .out_bits = {2, 8}});
+  const auto stem = b.Conv(x, {.n = 8,
+                               .kernel_h = 3,
+                               .kernel_w = 3,
+                               .pad_top = 1,
+                               .pad_left = 1,
+                               .pad_bottom = 1,
+                               .pad_right = 1,
+                               .out_bits = {2, 8}});
   const auto block = b.Conv(stem[0], {.n = 8, .weight_bits = 2, .residual = stem[1], .out_bits = {4}});
-  const int32_t depthwise = b.Conv(block[0], {.n = 8, .kernel_h = 3, .kernel_w = 3, .stride_h = 2, .stride_w = 2,
-                                              .pad_top = 1, .pad_left = 1, .groups = 8, .weight_bits = 4})[0];
+  const int32_t depthwise = b.Conv(block[0], {.n = 8,
+                                              .kernel_h = 3,
+                                              .kernel_w = 3,
+                                              .stride_h = 2,
+                                              .stride_w = 2,
+                                              .pad_top = 1,
+                                              .pad_left = 1,
+                                              .groups = 8,
+                                              .weight_bits = 4})[0];
   const int32_t sum = b.Add(depthwise, b.Lookup(depthwise, 4), {8})[0];
-  const int32_t pooled = b.Pool(sum, [] {
-    schema::PoolT pool;
-    pool.kind = schema::PoolKind::Average;
-    pool.kernel_h = pool.kernel_w = 3;
-    return pool;
-  }(), 8);
+  const int32_t pooled = b.Pool(
+      sum,
+      [] {
+        schema::PoolT pool;
+        pool.kind = schema::PoolKind::Average;
+        pool.kernel_h = pool.kernel_w = 3;
+        return pool;
+      }(),
+      8);
   b.Output(b.Dense(b.Reshape(pooled, {1, 8}), {.n = 4, .weight_bits = 4, .out_bits = {32}}, true)[0]);
   return b;
 }

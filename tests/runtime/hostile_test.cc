@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Files whose checksums are right and whose contents are not: each either fails to load with a documented code, or runs.
-// Tensors are isolated, so that a sanitizer sees every access outside one.
+// Files whose checksums are right and whose contents are not: each either fails to load with a documented code, or
+// runs. Tensors are isolated, so that a sanitizer sees every access outside one.
 #include <gtest/gtest.h>
 
 #include <cstring>
@@ -92,8 +92,8 @@ TEST_P(Hostile, BoundaryValuesInEveryWordFailOrRun) {
   const Bytes file = Gallery()[GetParam()].builder.Build();
   const size_t metadata_size = MetadataSize(file);
   Tally tally;
-  constexpr int32_t kBoundaries[] = {0, -1, 1, 255, 256, 65536, std::numeric_limits<int32_t>::min(),
-                                     std::numeric_limits<int32_t>::max()};
+  constexpr int32_t kBoundaries[] = {
+      0, -1, 1, 255, 256, 65536, std::numeric_limits<int32_t>::min(), std::numeric_limits<int32_t>::max()};
   for (size_t i = kHeaderBytes; i + 4 <= kHeaderBytes + metadata_size; i += 4) {
     for (const int32_t value : kBoundaries) {
       Bytes changed = file;
@@ -139,7 +139,8 @@ std::vector<BadModel> BadModels() {
   using T = schema::TensorT;
   return {
       {"accumulator_overflow", conv([](C* c) { c->weights->bias[2] = 2147483647; }), Code::kCorrupt, "accumulator"},
-      {"bias_minimum", conv([](C* c) { c->weights->bias[0] = std::numeric_limits<int32_t>::min(); }), Code::kCorrupt, "op0"},
+      {"bias_minimum", conv([](C* c) { c->weights->bias[0] = std::numeric_limits<int32_t>::min(); }), Code::kCorrupt,
+       "op0"},
       {"missing_bias", conv([](C* c) { c->weights->bias.pop_back(); }), Code::kCorrupt, "biases"},
       {"weights_too_wide", conv([](C* c) { c->weights->bits = 4; }), Code::kCorrupt, "segment"},
       {"weight_bits_3", conv([](C* c) { c->weights->bits = 3; }), Code::kCorrupt, "3 bits"},
@@ -157,62 +158,89 @@ std::vector<BadModel> BadModels() {
       {"groups_0", conv([](C* c) { c->groups = 0; }), Code::kCorrupt, "groups"},
       {"groups_2", conv([](C* c) { c->groups = 2; }), Code::kCorrupt, "groups"},
       {"pad_codes_count", conv([](C* c) { c->pad_codes.assign(2, 1); }), Code::kCorrupt, "padding codes"},
-      {"pad_code_above_bits", [](ModelBuilder* b) {
-         b->model.ops[1]->attributes.AsConv2D()->pad_codes.assign(8, 4);
-       }, Code::kCorrupt, "padding code"},
+      {"pad_code_above_bits", [](ModelBuilder* b) { b->model.ops[1]->attributes.AsConv2D()->pad_codes.assign(8, 4); },
+       Code::kCorrupt, "padding code"},
       {"border_size", tensor(0, [](T* t) { t->border.resize(15); }), Code::kCorrupt, "border"},
-      {"thresholds_on_8_bits", tensor(0, [](T* t) { t->channel_thresholds.assign(9, 1); }), Code::kCorrupt, "thresholds"},
-      {"thresholds_descend", tensor(1, [](T* t) {
-         t->channel_thresholds.assign(24, 5);
-         t->channel_thresholds[7] = 4;
-       }), Code::kCorrupt, "thresholds"},
+      {"thresholds_on_8_bits", tensor(0, [](T* t) { t->channel_thresholds.assign(9, 1); }), Code::kCorrupt,
+       "thresholds"},
+      {"thresholds_descend",
+       tensor(1,
+              [](T* t) {
+                t->channel_thresholds.assign(24, 5);
+                t->channel_thresholds[7] = 4;
+              }),
+       Code::kCorrupt, "thresholds"},
       {"bits_5", tensor(1, [](T* t) { t->bits = 5; }), Code::kCorrupt, "5 bits"},
-      {"wide_in_the_middle", tensor(1, [](T* t) { *t = T(); t->shape = {1, 6, 6, 8}; t->bits = 32; t->name = "w"; }),
+      {"wide_in_the_middle",
+       tensor(1,
+              [](T* t) {
+                *t = T();
+                t->shape = {1, 6, 6, 8};
+                t->bits = 32;
+                t->name = "w";
+              }),
        Code::kCorrupt, "32 bits"},
-      {"scale_nan", tensor(1, [](T* t) { t->scale = std::numeric_limits<float>::quiet_NaN(); }), Code::kCorrupt, "scale"},
+      {"scale_nan", tensor(1, [](T* t) { t->scale = std::numeric_limits<float>::quiet_NaN(); }), Code::kCorrupt,
+       "scale"},
       {"scale_denormal", tensor(1, [](T* t) { t->scale = 1e-40f; }), Code::kCorrupt, "scale"},
-      {"scale_infinite", tensor(1, [](T* t) { t->scale = std::numeric_limits<float>::infinity(); }), Code::kCorrupt, "scale"},
+      {"scale_infinite", tensor(1, [](T* t) { t->scale = std::numeric_limits<float>::infinity(); }), Code::kCorrupt,
+       "scale"},
       {"scale_negative", tensor(1, [](T* t) { t->scale = -1; }), Code::kCorrupt, "scale"},
       {"zero_point_above_bits", tensor(1, [](T* t) { t->zero_point = 4; }), Code::kCorrupt, "zero point"},
       {"dimension_0", tensor(0, [](T* t) { t->shape[1] = 0; }), Code::kCorrupt, "dimension"},
       {"dimension_negative", tensor(0, [](T* t) { t->shape[2] = -6; }), Code::kCorrupt, "dimension"},
       {"rank_7", tensor(0, [](T* t) { t->shape.assign(7, 1); }), Code::kCorrupt, "rank"},
       {"batch_2", tensor(0, [](T* t) { t->shape[0] = 2; }), Code::kUnsupported, "batch"},
-      {"huge_product", tensor(0, [](T* t) { t->shape = {1, 65536, 65536, 65536}; }), Code::kLimit, "elements"},
+      {"huge_product",
+       tensor(0,
+              [](T* t) {
+                t->shape = {1, 65536, 65536, 65536};
+              }),
+       Code::kLimit, "elements"},
       {"input_index", [](ModelBuilder* b) { b->model.ops[0]->inputs[0] = 99; }, Code::kCorrupt, "99"},
       {"input_negative", [](ModelBuilder* b) { b->model.ops[0]->inputs[0] = -1; }, Code::kCorrupt, "-1"},
       {"use_before_definition", [](ModelBuilder* b) { std::swap(b->model.ops[0], b->model.ops[1]); }, Code::kCorrupt,
        "not written"},
       {"two_writers", [](ModelBuilder* b) { b->model.ops[1]->outputs[0] = 1; }, Code::kCorrupt, "already written"},
-      {"input_is_output", [](ModelBuilder* b) { b->model.ops[1]->outputs[0] = b->model.ops[1]->inputs[0]; }, Code::kCorrupt,
-       "already written"},
+      {"input_is_output", [](ModelBuilder* b) { b->model.ops[1]->outputs[0] = b->model.ops[1]->inputs[0]; },
+       Code::kCorrupt, "already written"},
       {"model_input_twice", [](ModelBuilder* b) { b->model.inputs.push_back(0); }, Code::kCorrupt, "twice"},
       {"model_output_is_input", [](ModelBuilder* b) { b->model.outputs.push_back(0); }, Code::kCorrupt, "both"},
       {"model_output_index", [](ModelBuilder* b) { b->model.outputs.push_back(1000); }, Code::kCorrupt, "1000"},
       {"no_outputs", [](ModelBuilder* b) { b->model.outputs.clear(); }, Code::kCorrupt, "outputs"},
-      {"orphan_tensor", [](ModelBuilder* b) { b->Tensor({1, 4}, 8); }, Code::kCorrupt, "no op writes"},
-      {"three_outputs", [](ModelBuilder* b) {
+      {"orphan_tensor",
+       [](ModelBuilder* b) {
+         b->Tensor({1, 4}, 8);
+       },
+       Code::kCorrupt, "no op writes"},
+      {"three_outputs",
+       [](ModelBuilder* b) {
          b->model.ops[0]->outputs.push_back(b->Tensor({1, 6, 6, 8}, 8));
-       }, Code::kCorrupt, "outputs"},
-      {"requantize_missing", [](ModelBuilder* b) { b->model.ops[0]->requantize.pop_back(); }, Code::kCorrupt, "requantize"},
+       },
+       Code::kCorrupt, "outputs"},
+      {"requantize_missing", [](ModelBuilder* b) { b->model.ops[0]->requantize.pop_back(); }, Code::kCorrupt,
+       "requantize"},
       {"multiplier_small", [](ModelBuilder* b) { b->model.ops[0]->requantize[0]->multiplier[1] = (1 << 30) - 1; },
        Code::kCorrupt, "multiplier"},
       {"shift_32", [](ModelBuilder* b) { b->model.ops[0]->requantize[0]->shift[1] = 32; }, Code::kCorrupt, "shift"},
       {"shift_overflows_value", [](ModelBuilder* b) { b->model.ops[0]->requantize[0]->shift[1] = -15; }, Code::kCorrupt,
        "fit"},
-      {"offset_2_24", [](ModelBuilder* b) { b->model.ops[0]->requantize[0]->offset[1] = 1 << 24; }, Code::kCorrupt, "offset"},
+      {"offset_2_24", [](ModelBuilder* b) { b->model.ops[0]->requantize[0]->offset[1] = 1 << 24; }, Code::kCorrupt,
+       "offset"},
       {"ratio_above", [](ModelBuilder* b) { b->model.ops[1]->requantize[0]->residual_ratio[0] = (1 << 21) + 1; },
        Code::kCorrupt, "ratio"},
       {"ratio_unused", [](ModelBuilder* b) { b->model.ops[0]->requantize[0]->ratio = {1}; }, Code::kCorrupt, "ratio"},
-      {"requantize_count", [](ModelBuilder* b) { b->model.ops[0]->requantize[0]->multiplier.pop_back(); }, Code::kCorrupt,
-       "multiplier"},
+      {"requantize_count", [](ModelBuilder* b) { b->model.ops[0]->requantize[0]->multiplier.pop_back(); },
+       Code::kCorrupt, "multiplier"},
       {"residual_shape", [](ModelBuilder* b) { b->model.ops[1]->inputs[1] = 0; }, Code::kCorrupt, "residual"},
       {"control_character_in_name", tensor(0, [](T* t) { t->name = "a\nb"; }), Code::kCorrupt, "control"},
-      {"lookup_entry_above_bits", [](ModelBuilder* b) {
+      {"lookup_entry_above_bits",
+       [](ModelBuilder* b) {
          for (auto& op : b->model.ops) {
            if (auto* lookup = op->attributes.AsLookup()) lookup->table[3] = 16;
          }
-       }, Code::kCorrupt, "table entry"},
+       },
+       Code::kCorrupt, "table entry"},
   };
 }
 

@@ -16,7 +16,8 @@ namespace aq::test {
 namespace {
 
 // Loads and makes a session with one limit set.
-aq_status Try(const Bytes& file, const std::function<void(aq_limits*, uint64_t)>& set, uint64_t value, std::string* message) {
+aq_status Try(const Bytes& file, const std::function<void(aq_limits*, uint64_t)>& set, uint64_t value,
+              std::string* message) {
   char error[512] = "";
   aq_limits limits = {};
   limits.struct_size = sizeof limits;
@@ -60,7 +61,8 @@ TEST(Limits, HoldAtTheirValueAndFailOneBelow) {
   std::memcpy(&metadata_size, file.data() + 32, 8);
   const uint64_t conv_macs = 5 * 3 * 4 * 15 * 3, lookup_work = 5 * 3 * 4;
 
-#define AQ_SET(member) [](aq_limits* limits, uint64_t value) { limits->member = static_cast<decltype(limits->member)>(value); }
+#define AQ_SET(member) \
+  [](aq_limits* limits, uint64_t value) { limits->member = static_cast<decltype(limits->member)>(value); }
   const LimitCase cases[] = {
       {"max_tensors", AQ_SET(max_tensors), 3},
       {"max_file_bytes", AQ_SET(max_file_bytes), file.size()},

@@ -107,7 +107,8 @@ std::unique_ptr<schema::WeightsT> ModelBuilder::Weights(const ConvSpec& spec, in
   return weights;
 }
 
-std::vector<int32_t> ModelBuilder::Layer(schema::OpT op, const ConvSpec& spec, const Dims& out_shape, double deviation) {
+std::vector<int32_t> ModelBuilder::Layer(schema::OpT op, const ConvSpec& spec, const Dims& out_shape,
+                                         double deviation) {
   if (spec.residual >= 0) op.inputs.push_back(spec.residual);
   for (const int bits : spec.out_bits) {
     op.outputs.push_back(Tensor(out_shape, bits, spec.has_thresholds));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Builds small random models with the FlatBuffers object API for the runtime's tests. Not a converter: scales are made up,
-// but every number is one the converter could emit.
+// Builds small random models with the FlatBuffers object API for the runtime's tests. Not a converter: scales are made
+// up, but every number is one the converter could emit.
 #pragma once
 
 #include <cstdint>
@@ -20,12 +20,12 @@ struct ConvSpec {
   int32_t n = 8, kernel_h = 1, kernel_w = 1, stride_h = 1, stride_w = 1, dilation_h = 1, dilation_w = 1;
   int32_t pad_top = 0, pad_left = 0, pad_bottom = 0, pad_right = 0, groups = 1;
   int weight_bits = 8;
-  std::vector<int8_t> codebook = {}; // empty: two's complement
+  std::vector<int8_t> codebook = {};  // empty: two's complement
   bool is_asymmetric = false;
   bool has_pad_codes = false;
   bool is_per_channel = true;
-  bool has_thresholds = false;       // of 2-bit outputs
-  int32_t residual = -1;             // tensor
+  bool has_thresholds = false;  // of 2-bit outputs
+  int32_t residual = -1;        // tensor
   std::vector<int> out_bits = {8};
 };
 

@@ -101,7 +101,8 @@ TEST_P(Operators, ReferenceOutputsVary) {
   const auto tensors = RunReference(entry.builder.model, entry.builder.segments, inputs);
   for (const int32_t index : entry.builder.model.outputs) {
     const Codes& codes = tensors[static_cast<size_t>(index)];
-    EXPECT_NE(*std::min_element(codes.begin(), codes.end()), *std::max_element(codes.begin(), codes.end())) << entry.name;
+    EXPECT_NE(*std::min_element(codes.begin(), codes.end()), *std::max_element(codes.begin(), codes.end()))
+        << entry.name;
   }
 }
 

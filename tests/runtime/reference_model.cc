@@ -14,8 +14,8 @@ T Entry(const std::vector<T>& values, size_t i, T absent) {
 }
 
 Scaling ScalingOf(const schema::RequantizeT& rq, size_t i) {
-  return {Entry(rq.multiplier, i, 1 << 30), Entry(rq.shift, i, int8_t{0}), Entry(rq.offset, i, 0), Entry(rq.ratio, i, 0),
-          Entry(rq.residual_ratio, i, 0)};
+  return {Entry(rq.multiplier, i, 1 << 30), Entry(rq.shift, i, int8_t{0}), Entry(rq.offset, i, 0),
+          Entry(rq.ratio, i, 0), Entry(rq.residual_ratio, i, 0)};
 }
 
 int32_t Quantize(int64_t v, const schema::TensorT& out, size_t channel) {
@@ -47,7 +47,8 @@ struct Runner {
         const size_t channel = i % Channels(op.outputs[o]);
         const Scaling s = ScalingOf(*op.requantize[o], channel);
         int64_t v = ScaleOne(acc[i], s);
-        if (op.inputs.size() == 2) v = ScaleWithResidual(acc[i], At(op.inputs[1])[i] - TensorAt(op.inputs[1]).zero_point, s);
+        if (op.inputs.size() == 2)
+          v = ScaleWithResidual(acc[i], At(op.inputs[1])[i] - TensorAt(op.inputs[1]).zero_point, s);
         At(op.outputs[o])[i] = Quantize(v, out, channel);
       }
     }
@@ -108,8 +109,8 @@ struct Runner {
     for (size_t i = 0; i < out.size(); ++i) {
       const size_t channel = i % Channels(op.outputs[0]);
       const int32_t factor = b.size() == out.size() ? b[i] : b[channel];
-      const int32_t acc = (At(op.inputs[0])[i] - TensorAt(op.inputs[0]).zero_point) *
-                          (factor - TensorAt(op.inputs[1]).zero_point);
+      const int32_t acc =
+          (At(op.inputs[0])[i] - TensorAt(op.inputs[0]).zero_point) * (factor - TensorAt(op.inputs[1]).zero_point);
       out[i] = Quantize(ScaleOne(acc, ScalingOf(*op.requantize[0], channel)), TensorAt(op.outputs[0]), channel);
     }
   }
@@ -120,7 +121,8 @@ struct Runner {
       // Coordinates of output element i; then which input owns it.
       std::vector<size_t> at(shape.size());
       size_t rest = i;
-      for (size_t d = shape.size(); d-- > 0; rest /= static_cast<size_t>(shape[d])) at[d] = rest % static_cast<size_t>(shape[d]);
+      for (size_t d = shape.size(); d-- > 0; rest /= static_cast<size_t>(shape[d]))
+        at[d] = rest % static_cast<size_t>(shape[d]);
       const size_t channel = at.back();
       size_t part = 0;
       const auto extent = [&] { return static_cast<size_t>(TensorAt(op.inputs[part]).shape[axis]); };
@@ -217,8 +219,8 @@ std::vector<Codes> RunReference(const schema::ModelT& model, const std::vector<B
   for (size_t i = 0; i < inputs.size(); ++i) runner.At(model.inputs[i]) = inputs[i];
   for (const auto& op : model.ops) {
     switch (op->attributes.type) {
-#define AQ_OP(name)                                     \
-  case schema::OpAttributes::name:                      \
+#define AQ_OP(name)                              \
+  case schema::OpAttributes::name:               \
     runner.Run(*op, *op->attributes.As##name()); \
     break;
 #include "runtime/ops.inc"

@@ -67,7 +67,8 @@ TEST_F(Sessions, OfOneModelRunInParallel) {
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([&, i] {
       aq_session* own = Create();
-      for (int run = 0; run < 20; ++run) wrong += Run(own, static_cast<uint8_t>(60 * i)) != expected[static_cast<size_t>(i)];
+      for (int run = 0; run < 20; ++run)
+        wrong += Run(own, static_cast<uint8_t>(60 * i)) != expected[static_cast<size_t>(i)];
       aq_session_destroy(own);
     });
   }

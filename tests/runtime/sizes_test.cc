@@ -28,7 +28,8 @@ bool Model(std::span<const int32_t> dims, uint64_t bits, uint64_t alignment, uin
 }
 
 TEST(CheckedBytes, EqualsThe128BitModel) {
-  std::vector<int32_t> values = {-1, 0, 1, 2, 3, std::numeric_limits<int32_t>::max(), std::numeric_limits<int32_t>::min()};
+  std::vector<int32_t> values = {
+      -1, 0, 1, 2, 3, std::numeric_limits<int32_t>::max(), std::numeric_limits<int32_t>::min()};
   for (int bit = 3; bit < 31; bit += 3) {
     values.insert(values.end(), {(1 << bit) - 1, 1 << bit, (1 << bit) + 1});
   }

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// `aq convert`: .onnx + calibration images + recipe -> .aqm. Flags to ConvertOptions, the file written atomically, a short
-// summary. The work itself is converter::Convert.
+// `aq convert`: .onnx + calibration images + recipe -> .aqm. Flags to ConvertOptions, the file written atomically, a
+// short summary. The work itself is converter::Convert.
+#include "converter/convert.h"
+
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <map>
 #include <regex>
 
-#include "converter/convert.h"
 #include "converter/onnx_reader.h"
 #include "converter/recipe.h"
 #include "tools/command_line.h"
@@ -127,12 +128,11 @@ Status Convert(const Flags& flags, const CommonFlags& common) {
 
   ConvertReport report;
   Progress progress(common.progress, stderr, StderrIsTerminal());
-  AQ_ASSIGN_OR_RETURN(const std::vector<uint8_t> bytes,
-                      converter::Convert(graph.value(), images, options,
-                                         [&](const char* stage, size_t done, size_t total) {
-                                           progress.Update(stage, done, total);
-                                         },
-                                         &report));
+  AQ_ASSIGN_OR_RETURN(
+      const std::vector<uint8_t> bytes,
+      converter::Convert(
+          graph.value(), images, options,
+          [&](const char* stage, size_t done, size_t total) { progress.Update(stage, done, total); }, &report));
   progress.Finish();
   {
     const DeferInterrupt deferred;
@@ -153,7 +153,9 @@ Run AddConvert(CLI::App* app, const CommonFlags* common) {
   const auto flags = std::make_shared<Flags>();
   app->add_option("model,-m,--model", flags->model, "The .onnx file")->required()->type_name("FILE");
   app->add_option("-o,--output", flags->output, "The .aqm to write")->required()->type_name("FILE");
-  app->add_option("--calib", flags->calib, "Calibration images, one of\n" + DatasetHelp())->required()->type_name("SPEC");
+  app->add_option("--calib", flags->calib, "Calibration images, one of\n" + DatasetHelp())
+      ->required()
+      ->type_name("SPEC");
   app->add_option("--calib-count", flags->calib_count, "Images used, chosen by the seed (256)")
       ->check(CLI::Range(1, 1000000))
       ->type_name("N");

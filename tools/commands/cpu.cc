@@ -17,8 +17,8 @@ int PrintCpu() {
   if (usable.empty()) {
     return Fail(Error(Code::kInvalidArgument, "AQ_ISA=%s is not available here; found: %s", forced, aq_isa_detected()));
   }
-  std::printf("cpu:      %s\nfound:    %s\nusable:   %s\nused:     %s\n", aq_cpu_name(), aq_isa_detected(), usable.c_str(),
-              Split(usable, ',').back().c_str());
+  std::printf("cpu:      %s\nfound:    %s\nusable:   %s\nused:     %s\n", aq_cpu_name(), aq_isa_detected(),
+              usable.c_str(), Split(usable, ',').back().c_str());
   if (forced != nullptr) std::printf("AQ_ISA:   %s\n", forced);
   return kExitOk;
 }

@@ -43,8 +43,8 @@ std::string PercentText(size_t part, size_t whole, bool is_json) {
 // A float network is compared under the preprocessing the .aqm was made with, unless flags say otherwise.
 Result<Preprocess> FloatPreprocess(const Flags& flags, const Dataset& dataset) {
   const PreprocessFlags& given = flags.preprocess;
-  const bool is_given = !given.preset.empty() || !given.mean.empty() || !given.stddev.empty() ||
-                        !given.color.empty() || given.crop >= 0;
+  const bool is_given =
+      !given.preset.empty() || !given.mean.empty() || !given.stddev.empty() || !given.color.empty() || given.crop >= 0;
   if (!is_given && !IsOnnx(flags.model)) {
     AQ_ASSIGN_OR_RETURN(const ModelPtr model, LoadModel(flags.model));
     return PreprocessFromMetadata(
@@ -71,7 +71,8 @@ Status EvaluateAndPrint(const Flags& flags, const CommonFlags& common) {
   const std::string top1 = PercentText(result.top1, result.labelled, is_json);
   const std::string top5 = PercentText(result.top5, result.labelled, is_json);
   if (is_json) {
-    std::printf("{\"model\": %s, \"images\": %zu, \"top1\": %s, \"top5\": %s, \"output_hash\": \"%016" PRIx64 "\"%s%s}\n",
+    std::printf("{\"model\": %s, \"images\": %zu, \"top1\": %s, \"top5\": %s, \"output_hash\": \"%016" PRIx64
+                "\"%s%s}\n",
                 JsonString(flags.model).c_str(), result.images, top1.c_str(), top5.c_str(), result.output_hash,
                 agreement.empty() ? "" : ", \"agreement\": ", agreement.c_str());
     return {};
@@ -100,7 +101,9 @@ Run AddEval(CLI::App* app, const CommonFlags* common) {
       ->check(CLI::Range(1, 64))
       ->type_name("N");
   app->add_option("--isa", flags->options.isa, "Instruction set, see `aq cpu`")->type_name("NAME");
-  app->add_option("-o,--output", flags->format, "md or json")->check(CLI::IsMember({"md", "json"}))->type_name("FORMAT");
+  app->add_option("-o,--output", flags->format, "md or json")
+      ->check(CLI::IsMember({"md", "json"}))
+      ->type_name("FORMAT");
   AddPreprocessFlags(app, &flags->preprocess);
   return [flags, common] {
     const Status status = EvaluateAndPrint(*flags, *common);

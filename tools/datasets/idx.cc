@@ -29,8 +29,8 @@ Result<Idx> ReadIdx(const std::string& path) {
     const uint8_t* at = bytes.data() + 4 + 4 * i;
     const uint64_t dim = uint64_t{at[0]} << 24 | uint64_t{at[1]} << 16 | uint64_t{at[2]} << 8 | at[3];
     if (dim == 0 || elements > kMaxDatasetFileBytes / dim) {
-      return Error(Code::kCorrupt, "%s: dimension %zu is %llu: nothing, or more than %llu bytes in all", path.c_str(), i,
-                   static_cast<unsigned long long>(dim), static_cast<unsigned long long>(kMaxDatasetFileBytes));
+      return Error(Code::kCorrupt, "%s: dimension %zu is %llu: nothing, or more than %llu bytes in all", path.c_str(),
+                   i, static_cast<unsigned long long>(dim), static_cast<unsigned long long>(kMaxDatasetFileBytes));
     }
     elements *= dim;
     idx.shape.push_back(dim);

@@ -17,7 +17,7 @@ namespace {
 constexpr uint64_t kMaxCsvBytes = uint64_t{64} << 20;
 
 struct Source {
-  std::string name;   // of the file or member, for messages
+  std::string name;               // of the file or member, for messages
   uint64_t offset = 0, size = 0;  // in the tar
   int label = -1;
 };
@@ -87,7 +87,8 @@ Result<std::vector<Source>> ReadCsv(const std::string& path) {
       continue;
     }
     if (cells.size() != columns) {
-      return Error(Code::kCorrupt, "%s:%d: %zu columns, %zu expected", path.c_str(), line_number, cells.size(), columns);
+      return Error(Code::kCorrupt, "%s:%d: %zu columns, %zu expected", path.c_str(), line_number, cells.size(),
+                   columns);
     }
     const Result<int64_t> label = ParseInt(cells[label_column], "label");
     if (!label.ok() || label.value() < 0 || label.value() > 1 << 30) {

@@ -13,8 +13,8 @@ namespace aq::tools {
 namespace {
 
 struct Npy {
-  char kind = 0;       // 'u' or 'i'
-  size_t item = 0;     // bytes per element
+  char kind = 0;    // 'u' or 'i'
+  size_t item = 0;  // bytes per element
   std::vector<size_t> shape;
   size_t first = 0;
   std::vector<uint8_t> bytes;
@@ -88,10 +88,12 @@ Result<std::unique_ptr<Dataset>> OpenNpy(const Arguments& arguments) {
   AQ_ASSIGN_OR_RETURN(Npy images, ReadNpy(arguments[0]));
   const std::vector<size_t>& shape = images.shape;
   if (images.item != 1) {
-    return Error(Code::kUnsupported, "%s: %zu-byte elements, uint8 or int8 expected", arguments[0].c_str(), images.item);
+    return Error(Code::kUnsupported, "%s: %zu-byte elements, uint8 or int8 expected", arguments[0].c_str(),
+                 images.item);
   }
   if (shape.size() < 2 || shape.size() > 4) {
-    return Error(Code::kUnsupported, "%s: rank %zu, [n,h,w,c], [n,h,w] or [n,k] expected", arguments[0].c_str(), shape.size());
+    return Error(Code::kUnsupported, "%s: rank %zu, [n,h,w,c], [n,h,w] or [n,k] expected", arguments[0].c_str(),
+                 shape.size());
   }
   for (size_t i = 1; i < shape.size(); ++i) {
     if (shape[i] > 65536) {
@@ -114,9 +116,11 @@ Result<std::unique_ptr<Dataset>> OpenNpy(const Arguments& arguments) {
     }
     for (size_t i = 0; i < records.count; ++i) {
       uint64_t value = 0;
-      for (size_t b = 0; b < labels.item; ++b) value |= uint64_t{labels.bytes[labels.first + i * labels.item + b]} << (8 * b);
+      for (size_t b = 0; b < labels.item; ++b)
+        value |= uint64_t{labels.bytes[labels.first + i * labels.item + b]} << (8 * b);
       const bool is_negative = labels.kind == 'i' && labels.bytes[labels.first + (i + 1) * labels.item - 1] >= 0x80;
-      if (is_negative || value > 1u << 30) return Error(Code::kCorrupt, "%s: label %zu out of range", arguments[1].c_str(), i);
+      if (is_negative || value > 1u << 30)
+        return Error(Code::kCorrupt, "%s: label %zu out of range", arguments[1].c_str(), i);
       records.labels.push_back(static_cast<int>(value));
     }
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Headerless uint8 or int8 samples, with an optional file of one label byte per sample. The SPEC gives the shape and what
-// the numbers mean: real = (q - zero) * scale. int8 q becomes the code q + 128.
+// Headerless uint8 or int8 samples, with an optional file of one label byte per sample. The SPEC gives the shape and
+// what the numbers mean: real = (q - zero) * scale. int8 q becomes the code q + 128.
 #include "tools/datasets/readers.h"
 #include "tools/datasets/records.h"
 #include "tools/file.h"
@@ -41,7 +41,8 @@ Result<RawSpec> ParseSpec(const Arguments& arguments) {
       return Error(Code::kInvalidArgument, "raw: unknown key '%s' (type, shape, scale, zero)", key.c_str());
     }
   }
-  if (spec.files.empty() || spec.files.size() > 2) return Error(Code::kInvalidArgument, "raw: takes FILE[,LABELS],shape=...");
+  if (spec.files.empty() || spec.files.size() > 2)
+    return Error(Code::kInvalidArgument, "raw: takes FILE[,LABELS],shape=...");
   if (spec.type != "u8" && spec.type != "i8") {
     return Error(Code::kInvalidArgument, "raw: type '%s', u8 or i8 expected", spec.type.c_str());
   }
@@ -49,9 +50,11 @@ Result<RawSpec> ParseSpec(const Arguments& arguments) {
     return Error(Code::kInvalidArgument, "raw: shape has %zu dimensions, 1 to 3 expected (HxWxC)", spec.shape.size());
   }
   for (const int64_t dim : spec.shape) {
-    if (dim < 1 || dim > 65536) return Error(Code::kInvalidArgument, "raw: dimension %lld, 1 to 65536", static_cast<long long>(dim));
+    if (dim < 1 || dim > 65536)
+      return Error(Code::kInvalidArgument, "raw: dimension %lld, 1 to 65536", static_cast<long long>(dim));
   }
-  if (!(spec.scale > 0)) return Error(Code::kInvalidArgument, "raw: scale %g, more than 0 expected", static_cast<double>(spec.scale));
+  if (!(spec.scale > 0))
+    return Error(Code::kInvalidArgument, "raw: scale %g, more than 0 expected", static_cast<double>(spec.scale));
   return spec;
 }
 
@@ -75,7 +78,8 @@ Result<std::unique_ptr<Dataset>> OpenRaw(const Arguments& arguments) {
   if (spec.files.size() == 2) {
     AQ_ASSIGN_OR_RETURN(const std::vector<uint8_t> labels, ReadWholeFile(spec.files[1], kMaxDatasetFileBytes));
     if (labels.size() != records.count) {
-      return Error(Code::kCorrupt, "%s: %zu labels for %zu samples", spec.files[1].c_str(), labels.size(), records.count);
+      return Error(Code::kCorrupt, "%s: %zu labels for %zu samples", spec.files[1].c_str(), labels.size(),
+                   records.count);
     }
     records.labels.assign(labels.begin(), labels.end());
   }

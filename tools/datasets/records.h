@@ -14,12 +14,12 @@ namespace aq::tools {
 struct Records {
   int h = 0, w = 0, c = 0;
   size_t count = 0;
-  size_t first = 0;            // byte offset of sample 0 in `bytes`
-  size_t stride = 0;           // bytes from sample to sample, >= h * w * c
-  bool is_planar = false;      // [c][h][w] in memory instead of [h][w][c]
-  uint8_t flip = 0;            // XORed into every byte: 0x80 maps int8 q to the code q + 128
+  size_t first = 0;        // byte offset of sample 0 in `bytes`
+  size_t stride = 0;       // bytes from sample to sample, >= h * w * c
+  bool is_planar = false;  // [c][h][w] in memory instead of [h][w][c]
+  uint8_t flip = 0;        // XORed into every byte: 0x80 maps int8 q to the code q + 128
   std::vector<uint8_t> bytes = {};
-  std::vector<int> labels = {};// empty or `count`
+  std::vector<int> labels = {};  // empty or `count`
   std::optional<converter::Preprocess> preprocess = {};
 };
 
