@@ -125,7 +125,7 @@ size_t BiasCorrectionImages(const IntegerModel& integer) {
 }
 
 Status CorrectBiases(const Graph& graph, std::span<const std::vector<uint8_t>> pixels, const ConvertOptions& options,
-                     const Progress& progress, Quantized* quantized) {
+                     const LearnedQuantization* learned, const Progress& progress, Quantized* quantized) {
   AQ_ASSIGN_OR_RETURN(const Means float_means, FloatMeans(graph, pixels, options));
   IntegerModel& integer = quantized->integer;
   const Simulator simulator(&integer);
@@ -139,7 +139,8 @@ Status CorrectBiases(const Graph& graph, std::span<const std::vector<uint8_t>> p
   for (size_t i = 0; i < pixels.size(); ++i) images[i][static_cast<size_t>(integer.model.inputs[0])].codes = pixels[i];
   for (size_t index = 0; index < ops; ++index) {
     schema::OpT& op = *integer.model.ops[index];
-    if (schema::WeightsT* weights = WeightsOf(op)) {
+    const bool is_learned = learned && learned->layers.contains(quantized->provenance.node_of_op[index]);
+    if (schema::WeightsT* weights = WeightsOf(op); weights && !is_learned) {
       std::vector<std::vector<int32_t>> accs(images.size());
       ParallelFor(images.size(), options.num_threads,
                   [&](size_t i) { accs[i] = simulator.Accumulate(index, images[i]); });

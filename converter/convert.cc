@@ -10,6 +10,7 @@
 #include "converter/check.h"
 #include "converter/passes.h"
 #include "converter/quantize.h"
+#include "converter/reconstruct.h"
 #include "converter/report.h"
 #include "converter/simulate.h"
 #include "converter/threads.h"
@@ -25,6 +26,9 @@ Status CheckArguments(const Graph& graph, const ImageSource& images, const Conve
   if (images.size() == 0) return Error(Code::kInvalidArgument, "no calibration images");
   if (options.calibration_count == 0)
     return Error(Code::kInvalidArgument, "calibration count is 0, must be at least 1");
+  if (options.rounding == Rounding::kAdaptive && options.iterations < 1)
+    return Error(Code::kInvalidArgument, "%lld iterations, must be at least 1",
+                 static_cast<long long>(options.iterations));
   if (graph.outputs.empty()) return Error(Code::kInvalidArgument, "the network has no outputs");
   return {};
 }
@@ -62,6 +66,22 @@ bool Preprocess::IsIdentity() const {
   return all(mean, 0) && all(stddev, 1) && crop == 0;
 }
 
+const char* BorderName(Border border) {
+  switch (border) {
+    case Border::kNone:
+      return "none";
+    case Border::kAffine:
+      return "affine";
+    case Border::kAffineChannel:
+      return "affine-channel";
+    case Border::kFree:
+      return "free";
+    case Border::kFreeChannel:
+      return "free-channel";
+  }
+  return "";
+}
+
 Result<std::vector<uint8_t>> Convert(const Graph& graph, const ImageSource& images, const ConvertOptions& options,
                                      const Progress& progress, ConvertReport* report) {
   const auto start = std::chrono::steady_clock::now();
@@ -71,8 +91,16 @@ Result<std::vector<uint8_t>> Convert(const Graph& graph, const ImageSource& imag
   const std::vector<size_t> chosen = ChooseImages(images.size(), options.calibration_count, options.seed);
   AQ_ASSIGN_OR_RETURN(const ActivationPlan plan, PlanActivations(graph, options));
   AQ_ASSIGN_OR_RETURN(const Calibration calibration, Calibrate(graph, plan, images, chosen, options, progress));
+  LearnedQuantization learned;
+  const bool is_adaptive = options.rounding == Rounding::kAdaptive;
+  if (is_adaptive) {
+    report->units.clear();
+    AQ_ASSIGN_OR_RETURN(
+        learned, Reconstruct(graph, plan, calibration.groups, images, chosen, options, progress, &report->units));
+  }
   if (progress) progress("quantize", 0, 1);
-  AQ_ASSIGN_OR_RETURN(Quantized quantized, Quantize(graph, plan, calibration.groups, options));
+  AQ_ASSIGN_OR_RETURN(Quantized quantized,
+                      Quantize(graph, plan, calibration.groups, options, is_adaptive ? &learned : nullptr));
   if (progress) progress("quantize", 1, 1);
 
   const Shape& input_shape = graph.values[static_cast<size_t>(graph.input)].shape;
@@ -82,7 +110,7 @@ Result<std::vector<uint8_t>> Convert(const Graph& graph, const ImageSource& imag
   if (options.bias_correction) {
     std::vector<std::vector<uint8_t>> pixels;
     AQ_RETURN_IF_ERROR(load_first(BiasCorrectionImages(quantized.integer), &pixels));
-    AQ_RETURN_IF_ERROR(CorrectBiases(graph, pixels, options, progress, &quantized));
+    AQ_RETURN_IF_ERROR(CorrectBiases(graph, pixels, options, &learned, progress, &quantized));
   }
   const auto metadata = BuildMetadata(graph, plan, options, {chosen.size(), calibration.pixel_hash});
   std::vector<uint8_t> file = WriteModel(&quantized.integer, metadata);

@@ -39,6 +39,11 @@ Result<Bits> ParseRecipe(const std::string& text);  // "w4a8"
 
 enum class Edges { kQdrop, kBrecq };
 enum class Ranges { kMinMax, kPercentile, kMse };
+enum class Rounding { kNearest, kAdaptive };
+// What adaptive rounding learns besides weights and steps (algorithms.md 1.4), for codes of 2 and 4 bits. Where a class
+// cannot be had the next simpler one is used: see unit_network.h.
+enum class Border { kNone, kAffine, kAffineChannel, kFree, kFreeChannel };
+const char* BorderName(Border border);  // "affine-channel"
 
 struct ConvertOptions {
   Bits bits;
@@ -47,6 +52,10 @@ struct ConvertOptions {
   Ranges ranges = Ranges::kMse;
   bool asymmetric_weights = true;
   bool bias_correction = true;
+  Rounding rounding = Rounding::kNearest;
+  Border border = Border::kNone;
+  int64_t iterations = 600;   // of each unit's reconstruction
+  bool learn_biases = false;  // reconstruction moves biases, too
   uint64_t seed = 1;
   int num_threads = 1;
   size_t calibration_count = 256;  // images used, at most the source's size
@@ -61,7 +70,14 @@ struct LayerReport {
   double weight_sqnr_db = 0;
   double clipped_percent = 0;  // activations outside the range
 };
+// One reconstructed unit. Losses: squared error of its output, summed over channels, mean over images and pixels.
+struct UnitReport {
+  std::string first, last;  // node names
+  bool is_trained = false;  // false: nothing below 8 bits to learn
+  double loss_before = 0, loss_after = 0, seconds = 0;
+};
 struct ConvertReport {
+  std::vector<UnitReport> units;  // empty unless the rounding is adaptive
   std::vector<LayerReport> layers;
   size_t checked_tensors = 0, checked_images = 0, differences = 0;
   double seconds = 0;
@@ -71,7 +87,7 @@ struct ConvertReport {
 using Progress = std::function<void(const char* stage, size_t done, size_t total)>;
 
 // The whole file in memory: the caller writes it atomically (WriteFileAtomically). kQuality when the runtime and the
-// simulation differ. Same inputs, options and seed -> same bytes, whatever num_threads.
+// simulation differ. Same inputs, options and seed -> same bytes, whatever num_threads (adaptive: for one num_threads).
 Result<std::vector<uint8_t>> Convert(const Graph& graph, const ImageSource& images, const ConvertOptions& options,
                                      const Progress& progress, ConvertReport* report);
 

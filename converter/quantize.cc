@@ -38,11 +38,12 @@ std::string ShortName(std::string name) {
 class Quantizer {
  public:
   Quantizer(const Graph& graph, const ActivationPlan& plan, const std::vector<Histogram>& groups,
-            const ConvertOptions& options)
+            const ConvertOptions& options, const LearnedQuantization* learned)
       : graph_(graph),
         plan_(plan),
         groups_(groups),
         options_(options),
+        learned_(learned),
         consumers_(Consumers(graph)),
         tensors_(graph.values.size()),
         flattened_(graph.values.size()) {}
@@ -89,6 +90,11 @@ class Quantizer {
     if (!tensors_[Index(v)].empty()) name.append("#").append(std::to_string(params.bits));
     const int32_t tensor = AddTensor(name, ChannelsLast(ValueOf(v).shape), params, flattened_[Index(v)] ? -1 : v);
     tensors_[Index(v)][params.bits] = tensor;
+    const LearnedActivation* learned = LearnedFor(v, params.bits);
+    if (learned && plan_.is_observed[Index(v)]) {  // elsewhere codes are copied, not rounded
+      integer_.Tensor(tensor).border = learned->border;
+      integer_.Tensor(tensor).channel_thresholds = learned->channel_thresholds;
+    }
     return tensor;
   }
 
@@ -113,8 +119,21 @@ class Quantizer {
   QuantParams ChooseParamsFor(ValueId v, int bits) {
     const int group = plan_.group[Index(v)];
     const auto [it, is_new] = params_.try_emplace({group, bits});
-    if (is_new) it->second = ChooseParams(groups_[Index(group)], options_.ranges, bits);
+    if (!is_new) return it->second;
+    const LearnedActivation* learned = LearnedFor(v, bits);
+    it->second = learned ? learned->params : ChooseParams(groups_[Index(group)], options_.ranges, bits);
     return it->second;
+  }
+  const LearnedActivation* LearnedFor(ValueId v, int bits) const {
+    return learned_ ? learned_->Find(plan_.group[Index(v)], bits) : nullptr;
+  }
+  // One entry, or one per channel where an affine border was learned.
+  std::vector<int32_t> OffsetsFor(ValueId v, const QuantParams& params) const {
+    const int32_t nearest = params.zero_point << kFractionBits;
+    const LearnedActivation* learned = LearnedFor(v, params.bits);
+    std::vector<int32_t> offsets(learned && !learned->offset.empty() ? learned->offset.size() : 1);
+    for (size_t c = 0; c < offsets.size(); ++c) offsets[c] = learned ? learned->OffsetAt(c, nearest) : nearest;
+    return offsets;
   }
   int32_t Read(ValueId v, int wanted) const {
     return tensors_[Index(v)].at(ChooseWidth(plan_.widths[Index(v)], wanted));
@@ -287,13 +306,17 @@ class Quantizer {
     for (const int width : plan_.widths[Index(node.output)]) {
       const QuantParams params = ChooseParamsFor(node.output, width);
       auto rq = std::make_unique<schema::RequantizeT>();
-      rq->offset = {params.zero_point << kFractionBits};
-      rq->ratio.resize(1);
-      rq->residual_ratio.resize(1);
+      rq->offset = OffsetsFor(node.output, params);
+      const LearnedActivation* learned = LearnedFor(node.output, width);
       const double ratio_a = ParamsOf(a).scale / static_cast<double>(params.scale),
                    ratio_b = ParamsOf(b).scale / static_cast<double>(params.scale);
-      if (!QuantizeRatio(ratio_a, &rq->ratio[0])) return RatioError(node, ratio_a);
-      if (!QuantizeRatio(ratio_b, &rq->residual_ratio[0])) return RatioError(node, ratio_b);
+      rq->ratio.resize(rq->offset.size());
+      rq->residual_ratio.resize(rq->offset.size());
+      for (size_t c = 0; c < rq->offset.size(); ++c) {
+        const double gain = learned ? learned->GainAt(c) : 1;
+        if (!QuantizeRatio(ratio_a * gain, &rq->ratio[c])) return RatioError(node, ratio_a * gain);
+        if (!QuantizeRatio(ratio_b * gain, &rq->residual_ratio[c])) return RatioError(node, ratio_b * gain);
+      }
       outputs.push_back(AddValueTensor(node.output, params));
       requantize.push_back(std::move(rq));
     }
@@ -387,26 +410,46 @@ class Quantizer {
       layer.taps = static_cast<size_t>(conv->window.kernel_h * conv->window.kernel_w);
       layer.k = conv->weights.size() / layer.channels / layer.taps;
       layer.bias.assign(conv->bias.begin(), conv->bias.end());
-      layer.weights.resize(conv->weights.size());
-      for (size_t n = 0; n < layer.channels; ++n)
-        for (size_t t = 0; t < layer.taps; ++t)
-          for (size_t k = 0; k < layer.k; ++k)
-            layer.weights[(n * layer.taps + t) * layer.k + k] = conv->weights[(n * layer.k + k) * layer.taps + t];
+      layer.weights = ChannelsLastWeights(node, layer, conv->weights);
       return layer;
     }
     const Dense& dense = std::get<Dense>(node.attributes);
     layer.channels = dense.bias.size();
     layer.k = dense.weights.size() / layer.channels;
     layer.bias.assign(dense.bias.begin(), dense.bias.end());
-    layer.weights = dense.weights;
-    if (const Shape* shape = flattened_[Index(node.inputs[0])]) {
-      const size_t c_count = static_cast<size_t>((*shape)[1]), area = layer.k / c_count;
-      for (size_t n = 0; n < layer.channels; ++n)
-        for (size_t c = 0; c < c_count; ++c)
-          for (size_t p = 0; p < area; ++p)
-            layer.weights[n * layer.k + p * c_count + c] = dense.weights[n * layer.k + c * area + p];
-    }
+    layer.weights = ChannelsLastWeights(node, layer, dense.weights);
     return layer;
+  }
+
+  // Weights or their codes from the graph's order to the file's, [n][tap][k].
+  template <class T>
+  std::vector<T> ChannelsLastWeights(const Node& node, const Layer& layer, const std::vector<T>& from) const {
+    const Shape* flattened =
+        std::holds_alternative<Dense>(node.attributes) ? flattened_[Index(node.inputs[0])] : nullptr;
+    const size_t per_channel = layer.taps * layer.k;
+    const size_t k_count = flattened ? static_cast<size_t>((*flattened)[1]) : layer.k, area = per_channel / k_count;
+    std::vector<T> to(from.size());
+    for (size_t n = 0; n < layer.channels; ++n)
+      for (size_t t = 0; t < area; ++t)
+        for (size_t k = 0; k < k_count; ++k)
+          to[n * per_channel + t * k_count + k] = from[n * per_channel + k * area + t];
+    return to;
+  }
+
+  QuantizedWeights ChooseWeights(const Node& node, const Layer& layer, const std::vector<float>& min_scale) const {
+    const int bits = plan_.bits[node_].weights;
+    if (const LearnedLayer* learned = FindLearnedLayer()) {
+      QuantizedWeights weights = learned->weights;
+      weights.codes = ChannelsLastWeights(node, layer, weights.codes);
+      return weights;
+    }
+    return QuantizeWeights(layer.weights, layer.channels, bits, options_.asymmetric_weights && bits <= 4, min_scale,
+                           options_.num_threads);
+  }
+  const LearnedLayer* FindLearnedLayer() const {
+    if (!learned_) return nullptr;
+    const auto it = learned_->layers.find(static_cast<int>(node_));
+    return it == learned_->layers.end() ? nullptr : &it->second;
   }
 
   // real = (code - mean) / deviation -> weights / deviation, bias - sum(weights * mean / deviation).
@@ -432,6 +475,8 @@ class Quantizer {
 
   Status EmitWeightLayer(const Node& node) {
     Layer layer = ReadLayer(node);
+    if (const LearnedLayer* learned = FindLearnedLayer(); learned && !learned->bias.empty())
+      layer.bias.assign(learned->bias.begin(), learned->bias.end());
     const int32_t in = Read(node.inputs[0], plan_.bits[node_].activations);
     const QuantParams x = ParamsOf(in);
     if (is_input_folded_ && node.inputs[0] == graph_.input) FoldPreprocess(&layer);
@@ -444,8 +489,7 @@ class Quantizer {
       min_scale[n] =
           std::max(min_scale[n], static_cast<float>(std::ldexp(std::abs(layer.bias[n]) / x.scale, -kMaxBiasBits)));
     const int bits = plan_.bits[node_].weights;
-    const QuantizedWeights quantized = QuantizeWeights(
-        layer.weights, layer.channels, bits, options_.asymmetric_weights && bits <= 4, min_scale, options_.num_threads);
+    const QuantizedWeights quantized = ChooseWeights(node, layer, min_scale);
 
     auto weights = std::make_unique<schema::WeightsT>();
     weights->bits = static_cast<uint8_t>(bits);
@@ -480,17 +524,21 @@ class Quantizer {
       const QuantParams params =
           width == kRawBits ? RawParams(largest_real, acc_scale, inputs) : ChooseParamsFor(node.output, width);
       auto rq = std::make_unique<schema::RequantizeT>();
-      rq->offset = {params.zero_point << kFractionBits};
+      rq->offset = OffsetsFor(node.output, params);
+      const LearnedActivation* learned = LearnedFor(node.output, width);
       rq->multiplier.resize(layer.channels);
       rq->shift.resize(layer.channels);
       for (size_t n = 0; n < layer.channels; ++n) {
-        const double ratio = acc_scale[n] / OutputStep(params);
+        const double ratio = acc_scale[n] / OutputStep(params) * (learned ? learned->GainAt(n) : 1);
         if (!QuantizeMultiplier(ratio, &rq->multiplier[n], &rq->shift[n])) return RatioError(node, ratio);
       }
       if (inputs.size() > 1) {
         const double ratio = ParamsOf(inputs[1]).scale / OutputStep(params);
-        rq->residual_ratio.resize(1);
-        if (!QuantizeRatio(ratio, &rq->residual_ratio[0])) return RatioError(node, ratio);
+        rq->residual_ratio.resize(rq->offset.size());
+        for (size_t c = 0; c < rq->residual_ratio.size(); ++c) {
+          const double scaled = ratio * (learned ? learned->GainAt(c) : 1);
+          if (!QuantizeRatio(scaled, &rq->residual_ratio[c])) return RatioError(node, scaled);
+        }
       }
       outputs.push_back(AddValueTensor(node.output, params));
       requantize.push_back(std::move(rq));
@@ -549,6 +597,7 @@ class Quantizer {
   const ActivationPlan& plan_;
   const std::vector<Histogram>& groups_;
   const ConvertOptions& options_;
+  const LearnedQuantization* learned_;
   std::vector<std::vector<int>> consumers_;
   std::vector<WidthMap> tensors_;        // per value
   std::vector<const Shape*> flattened_;  // per value: stored in the channels-last order of this NCHW shape
@@ -562,8 +611,8 @@ class Quantizer {
 }  // namespace
 
 Result<Quantized> Quantize(const Graph& graph, const ActivationPlan& plan, const std::vector<Histogram>& groups,
-                           const ConvertOptions& options) {
-  return Quantizer(graph, plan, groups, options).Run();
+                           const ConvertOptions& options, const LearnedQuantization* learned) {
+  return Quantizer(graph, plan, groups, options, learned).Run();
 }
 
 }  // namespace aq::converter

@@ -8,6 +8,7 @@
 #include "converter/activation_plan.h"
 #include "converter/convert.h"
 #include "converter/integer_model.h"
+#include "converter/learned.h"
 #include "converter/ranges.h"
 #include "runtime/status.h"
 
@@ -15,7 +16,8 @@ namespace aq::converter {
 
 // groups: one distribution per group of `plan` (calibrate.h). kUnsupported: preprocessing that cannot be folded.
 // kLimit: numbers that do not fit the format, naming the layer. The result passes ProveRanges().
+// learned: replaces what would be searched and rounded to nearest, where it has an entry; may be null.
 Result<Quantized> Quantize(const Graph& graph, const ActivationPlan& plan, const std::vector<Histogram>& groups,
-                           const ConvertOptions& options);
+                           const ConvertOptions& options, const LearnedQuantization* learned = nullptr);
 
 }  // namespace aq::converter

@@ -92,7 +92,7 @@ Grid SearchGrid(std::span<const float> weights, int bits, bool is_asymmetric, fl
 }  // namespace
 
 QuantizedWeights QuantizeWeights(std::span<const float> weights, size_t channels, int bits, bool is_asymmetric,
-                                 std::span<const float> min_scale, int num_threads) {
+                                 std::span<const float> min_scale, int num_threads, WeightScale rule) {
   const size_t per_channel = weights.size() / channels;
   const int half = 1 << (bits - 1);
   QuantizedWeights result{
@@ -108,7 +108,7 @@ QuantizedWeights QuantizeWeights(std::span<const float> weights, size_t channels
     for (size_t i = 0; i < per_channel; ++i)
       result.codes[n * per_channel + i] =
           static_cast<int8_t>((static_cast<int>(Nearest(row[i], grid)) + zero_point) / grid.step);
-    if (bits <= 4) result.scale[n] *= ResponseGain(row, grid);
+    if (bits <= 4 && rule == WeightScale::kMatchResponse) result.scale[n] *= ResponseGain(row, grid);
   });
   return result;
 }

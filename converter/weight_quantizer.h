@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Weights of one layer -> codes, per output channel: the step (and zero point) with the least L2.4 error; for 2 and 4
 // bits the scale is then raised so that the quantised channel answers as strongly as the float one.
-// Called by quantize.cc; knows nothing of graphs or files.
+// Called by quantize.cc and unit_network.cc; knows nothing of graphs or files.
 #pragma once
 
 #include <cstdint>
@@ -23,10 +23,14 @@ struct QuantizedWeights {
   int Decoded(size_t i) const { return codebook.empty() ? codes[i] : 2 * codes[i]; }
 };
 
+// kMatchResponse is for codes rounded to nearest; learned rounding starts from kLeastError.
+enum class WeightScale { kMatchResponse, kLeastError };
+
 // min_scale [n]: channels with tiny weights and a large bias need a step that keeps the bias in int32.
 // Symmetric 8-bit codes use +-127 only.
 QuantizedWeights QuantizeWeights(std::span<const float> weights, size_t channels, int bits, bool is_asymmetric,
-                                 std::span<const float> min_scale, int num_threads);
+                                 std::span<const float> min_scale, int num_threads,
+                                 WeightScale rule = WeightScale::kMatchResponse);
 
 // Dense little-endian bit fields, as the file stores them.
 std::vector<uint8_t> PackCodes(const std::vector<int8_t>& codes, int bits);

@@ -75,6 +75,13 @@ std::map<std::string, std::string> BuildMetadata(const Graph& graph, const Activ
   metadata["aq.producer"] = "aq convert";
   metadata["aq.recipe"] = RecipeJson(graph, plan, options);
   metadata["aq.rounding"] = "nearest";
+  if (options.rounding == Rounding::kAdaptive) {
+    metadata["aq.rounding"] = "adaptive";
+    std::snprintf(text, sizeof text, "{\"border\":\"%s\",\"iterations\":%lld,\"learned_biases\":%s}",
+                  BorderName(options.border), static_cast<long long>(options.iterations),
+                  options.learn_biases ? "true" : "false");
+    metadata["aq.reconstruction"] = text;
+  }
   metadata["aq.seed"] = std::to_string(options.seed);
   metadata["aq.source.sha256"] = graph.source_sha256;
   return metadata;

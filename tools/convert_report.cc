@@ -52,11 +52,19 @@ std::string ReportJson(const std::string& path, const converter::ConvertReport& 
               ", \"weight_sqnr_db\": " + Number(layer.weight_sqnr_db) +
               ", \"clipped_percent\": " + Number(layer.clipped_percent) + "}";
   }
+  std::string units;
+  for (const converter::UnitReport& unit : report.units) {
+    units += units.empty() ? "\n" : ",\n";
+    units += "    {\"first\": " + JsonString(unit.first) + ", \"last\": " + JsonString(unit.last) +
+             ", \"trained\": " + (unit.is_trained ? "true" : "false") +
+             ", \"loss_before\": " + Number(unit.loss_before) + ", \"loss_after\": " + Number(unit.loss_after) +
+             Format(", \"seconds\": %.2f}", unit.seconds);
+  }
   return "{\n  \"schema_version\": 1,\n  \"model\": " + JsonString(path) +
          Format(",\n  \"file_bytes\": %zu,\n  \"seconds\": %.3f,\n", report.file_bytes, report.seconds) +
          Format("  \"checked_tensors\": %zu,\n  \"checked_images\": %zu,\n  \"differences\": %zu,\n",
                 report.checked_tensors, report.checked_images, report.differences) +
-         "  \"layers\": [" + layers + "\n  ]\n}\n";
+         (units.empty() ? "" : "  \"units\": [" + units + "\n  ],\n") + "  \"layers\": [" + layers + "\n  ]\n}\n";
 }
 
 }  // namespace aq::tools

@@ -24,7 +24,7 @@ float HardStep(float alpha) { return alpha >= 0 ? 1.0f : 0.0f; }
 float SoftStep(float alpha) { return std::clamp(Stretched(Sigmoid(alpha)), 0.0f, 1.0f); }
 
 WeightQuantizer MakeWeightQuantizer(const Shape& shape, std::span<const float> weights, std::span<const float> scale,
-                                    std::span<const int32_t> zero_point, int32_t code_min, int32_t code_max) {
+                                    std::span<const float> zero_point, int32_t code_min, int32_t code_max) {
   assert(static_cast<size_t>(shape[0]) == scale.size() && scale.size() == zero_point.size());
   assert(static_cast<size_t>(NumElements(shape)) == weights.size());
   WeightQuantizer q;
@@ -38,7 +38,8 @@ WeightQuantizer MakeWeightQuantizer(const Shape& shape, std::span<const float> w
   const size_t per_channel = weights.size() / scale.size();
   for (size_t i = 0; i < weights.size(); ++i) {
     const float level = weights[i] / scale[i / per_channel];
-    q.base[i] = std::floor(level);
+    const float zero = zero_point[i / per_channel];
+    q.base[i] = std::floor(level + zero) - zero;
     alpha[i] = -std::log((kZeta - kGamma) / (level - q.base[i] - kGamma) - 1);
   }
   q.alpha = Parameter(shape, std::move(alpha));
@@ -54,11 +55,11 @@ Var RoundedWeights(Tape* tape, WeightQuantizer* q, WeightRounding rounding) {
   // h, and code - zero_point
   float *h = tape->Saved(out, 0, size), *level = tape->Saved(out, 1, size), *w = tape->MutableValue(out);
   const float *a = q->alpha.value.data(), *base = q->base.data(), *s = q->scale.value.data();
-  const int32_t* zero = q->zero_point.data();
+  const float* zero = q->zero_point.data();
   const float low = static_cast<float>(q->code_min), high = static_cast<float>(q->code_max);
   ForRows(count / per_channel, per_channel, [=](int64_t begin, int64_t end) {
     for (int64_t n = begin; n < end; ++n) {
-      const float z = static_cast<float>(zero[n]);
+      const float z = zero[n];
       for (int64_t i = n * per_channel; i < (n + 1) * per_channel; ++i) {
         h[i] = soft ? SoftStep(a[i]) : HardStep(a[i]);
         level[i] = std::clamp(base[i] + h[i], low - z, high - z);
@@ -85,7 +86,7 @@ std::vector<int8_t> HardCodes(const WeightQuantizer& q) {
   std::vector<int8_t> codes(q.base.size());
   const size_t per_channel = static_cast<size_t>(q.per_channel());
   for (size_t i = 0; i < codes.size(); ++i) {
-    const float code = q.base[i] + HardStep(q.alpha.value[i]) + static_cast<float>(q.zero_point[i / per_channel]);
+    const float code = q.base[i] + HardStep(q.alpha.value[i]) + q.zero_point[i / per_channel];
     codes[i] = static_cast<int8_t>(std::clamp(code, static_cast<float>(q.code_min), static_cast<float>(q.code_max)));
   }
   return codes;

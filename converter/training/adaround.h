@@ -16,17 +16,17 @@ inline constexpr float kZeta = 1.1f, kGamma = -0.1f;  // stretch of the sigmoid
 // real = scale[n] * (code - zero_point[n]), code = clip(base + h(alpha) + zero_point, code_min, code_max).
 struct WeightQuantizer {
   int32_t code_min = 0, code_max = 0;
-  std::vector<int32_t> zero_point;  // [n]
-  std::vector<float> base;          // floor(weight / scale), shape of the weights, frozen
-  Parameter alpha;                  // shape of the weights
-  Parameter scale;                  // {n}; is_trained = false unless the step is learned
+  std::vector<float> zero_point;  // [n], multiples of 1/2: a level may lie on either side of zero
+  std::vector<float> base;        // level below the weight: floor(weight / scale + zero) - zero; frozen
+  Parameter alpha;                // shape of the weights
+  Parameter scale;                // {n}; is_trained = false unless the step is learned
 
   int64_t per_channel() const { return static_cast<int64_t>(base.size() / zero_point.size()); }
 };
 
 // Starts at the float weights: h(alpha) is the fraction of weight / scale. shape[0] = n.
 WeightQuantizer MakeWeightQuantizer(const Shape& shape, std::span<const float> weights, std::span<const float> scale,
-                                    std::span<const int32_t> zero_point, int32_t code_min, int32_t code_max);
+                                    std::span<const float> zero_point, int32_t code_min, int32_t code_max);
 
 enum class WeightRounding { kSoft, kHard };
 // The weights on the tape. Soft: gradients to alpha and scale. Hard: h = (alpha >= 0), gradient to scale only.

@@ -29,12 +29,14 @@ using converter::Graph;
 constexpr uint64_t kMaxTextBytes = 1 << 20;
 
 struct Flags {
-  std::string model, output, calib, recipe, recipe_file, edges = "qdrop", ranges, rounding = "nearest", labels, report;
+  std::string model, output, calib, recipe, recipe_file, edges = "qdrop", ranges, rounding = "nearest", border = "none",
+                                                         labels, report;
   std::vector<std::string> layers;
   size_t calib_count = ConvertOptions().calibration_count;
   uint64_t seed = ConvertOptions().seed;
   int threads = DefaultThreads();
-  bool is_symmetric = false, no_bias_correction = false;
+  int64_t iterations = ConvertOptions().iterations;
+  bool is_symmetric = false, no_bias_correction = false, learn_biases = false;
   PreprocessFlags preprocess;
 };
 
@@ -43,6 +45,14 @@ const std::map<std::string, converter::Edges> kEdges = {{"qdrop", converter::Edg
 const std::map<std::string, converter::Ranges> kRanges = {{"minmax", converter::Ranges::kMinMax},
                                                           {"percentile", converter::Ranges::kPercentile},
                                                           {"mse", converter::Ranges::kMse}};
+
+const std::map<std::string, converter::Rounding> kRoundings = {{"nearest", converter::Rounding::kNearest},
+                                                               {"adaptive", converter::Rounding::kAdaptive}};
+const std::map<std::string, converter::Border> kBorders = {{"none", converter::Border::kNone},
+                                                           {"affine", converter::Border::kAffine},
+                                                           {"affine-channel", converter::Border::kAffineChannel},
+                                                           {"free", converter::Border::kFree},
+                                                           {"free-channel", converter::Border::kFreeChannel}};
 
 // "REGEX=w8a8": the last '=' separates, a regular expression may hold others.
 Result<std::pair<std::string, converter::Bits>> ParseLayer(const std::string& text) {
@@ -97,6 +107,10 @@ Result<ConvertOptions> MakeOptions(const Flags& flags, const Graph& graph) {
   if (!flags.ranges.empty()) options.ranges = kRanges.at(flags.ranges);
   if (flags.is_symmetric) options.asymmetric_weights = false;
   if (flags.no_bias_correction) options.bias_correction = false;
+  options.rounding = kRoundings.at(flags.rounding);
+  options.border = kBorders.at(flags.border);
+  options.iterations = flags.iterations;
+  options.learn_biases = flags.learn_biases;
   options.seed = flags.seed;
   options.num_threads = flags.threads;
   options.calibration_count = flags.calib_count;
@@ -172,17 +186,26 @@ Run AddConvert(CLI::App* app, const CommonFlags* common) {
   app->add_option("--ranges", flags->ranges, "Activation ranges: minmax, percentile or mse (mse)")
       ->check(CLI::IsMember(kRanges))
       ->type_name("NAME");
-  app->add_option("--rounding", flags->rounding, "Rounding borders: nearest")
-      ->check(CLI::IsMember({"nearest"}))
+  app->add_option("--rounding", flags->rounding, "nearest, or adaptive: learned on the calibration images (nearest)")
+      ->check(CLI::IsMember(kRoundings))
       ->type_name("NAME");
+  app->add_option(
+         "--border", flags->border,
+         "Adaptive: rounding borders of activations: none, affine, affine-channel, free or free-channel (none)")
+      ->check(CLI::IsMember(kBorders))
+      ->type_name("CLASS");
+  app->add_option("--iterations", flags->iterations, "Adaptive: training steps of each block (600)")
+      ->check(CLI::Range(1, 1000000))
+      ->type_name("N");
   AddPreprocessFlags(app, &flags->preprocess);
   app->add_option("--seed", flags->seed, "Seed of everything random (1)")->type_name("S");
-  app->add_option("-t,--threads", flags->threads, "Threads; the file does not depend on it (cores, at most 4)")
+  app->add_option("-t,--threads", flags->threads, "Threads; only adaptive rounding depends on it (cores, at most 4)")
       ->check(CLI::Range(1, 64))
       ->type_name("N");
   app->add_option("--labels", flags->labels, "Class names, one a line, stored in the file")->type_name("FILE");
   app->add_option("--report-json", flags->report, "Write a per-layer report")->type_name("FILE");
   app->add_flag("--symmetric-weights", flags->is_symmetric, "No zero points for weights");
+  app->add_flag("--learn-biases", flags->learn_biases, "Adaptive: learn the biases of the blocks, too");
   app->add_flag("--no-bias-correction", flags->no_bias_correction, "Leave the mean shift of quantisation in");
   return [flags, common] {
     const Status status = Convert(*flags, *common);

@@ -17,7 +17,7 @@ const Shape kShape{kOut, 3, 3, 3};
 // 4-bit asymmetric codes; the last channel's step is too small for its weights, so codes clip.
 WeightQuantizer Example(const std::vector<float>& weights) {
   const std::vector<float> scale = {0.13f, 0.2f, 0.15f, 0.05f};
-  const std::vector<int32_t> zero_point = {0, -2, 3, 1};
+  const std::vector<float> zero_point = {0, -2, 3, 1};
   return MakeWeightQuantizer(kShape, weights, scale, zero_point, -8, 7);
 }
 std::vector<float> Weights() { return Uniform(108, -0.8f, 0.8f, 11); }
@@ -39,7 +39,7 @@ TEST(AdaRound, HardeningFollowsTheSignOfAlpha) {
   const std::vector<int8_t> codes = HardCodes(q);
   bool up = false, down = false, clipped = false;
   for (size_t i = 0; i < 108; ++i) {
-    const int n = static_cast<int>(i / 27), zero = q.zero_point[static_cast<size_t>(n)];
+    const int n = static_cast<int>(i / 27), zero = static_cast<int>(q.zero_point[static_cast<size_t>(n)]);
     const int wanted = static_cast<int>(q.base[i]) + (q.alpha.value[i] >= 0 ? 1 : 0) + zero;
     ASSERT_EQ(codes[i], std::clamp(wanted, -8, 7)) << i;
     ASSERT_EQ(tape.value(w)[i], q.scale.value[static_cast<size_t>(n)] * static_cast<float>(codes[i] - zero));

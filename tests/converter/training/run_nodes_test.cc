@@ -111,7 +111,7 @@ struct Training {
     for (int node : {0, 1}) {
       const auto& conv = std::get<converter::Conv>(graph.nodes[static_cast<size_t>(node)].attributes);
       const std::vector<float> scale(kChannels, 0.5f / 3);
-      const std::vector<int32_t> zero(kChannels, 0);
+      const std::vector<float> zero(kChannels, 0);
       weights[node] = MakeWeightQuantizer({kChannels, kChannels, 3, 3}, conv.weights, scale, zero, -2, 1);
       weights[node].scale.is_trained = true;
       inputs[node] = MakeActivationQuantizer(2, 0, 0.4f, border, kChannels);

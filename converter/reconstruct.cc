@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "converter/reconstruct.h"
+
+#include <algorithm>
+#include <chrono>
+#include <numeric>
+
+#include "converter/calibrate.h"
+#include "converter/training/adam.h"
+#include "converter/training/drop.h"
+#include "converter/training/losses.h"
+#include "converter/training/rng.h"
+#include "converter/training/run_nodes.h"
+#include "converter/unit_network.h"
+#include "converter/units.h"
+
+namespace aq::converter {
+namespace {
+
+using training::Tape;
+using training::Var;
+
+constexpr int64_t kBatch = 32;
+constexpr float kKeep = 0.5f;  // QDrop
+constexpr float kRegulariserWeight = 0.01f;
+constexpr float kWeightRate = 1e-2f, kStepRate = 1e-3f, kBorderRate = 2e-3f, kBiasRate = 2e-3f;
+constexpr size_t kMaxCacheBytes = size_t{4} << 30;
+constexpr uint64_t kBatchStream = uint64_t{1} << 40, kMixStream = kBatchStream + 1;  // beyond the quantisers' streams
+
+// All images' values of one tensor, dense NCHW.
+struct Cache {
+  Shape shape;  // batch 1
+  int64_t per_image = 0;
+  std::vector<float> data;
+
+  Cache() = default;
+  Cache(const Value& value, int64_t images)
+      : shape(value.shape), per_image(Elements(value.shape)), data(static_cast<size_t>(per_image * images)) {}
+  Shape BatchShape(int64_t count) const {
+    Shape batch = shape;
+    batch[0] = count;
+    return batch;
+  }
+  const float* At(int64_t image) const { return data.data() + image * per_image; }
+  float* At(int64_t image) { return data.data() + image * per_image; }
+};
+
+class Reconstruction {
+ public:
+  Reconstruction(const Graph& graph, const ActivationPlan& plan, const std::vector<Histogram>& groups,
+                 const ConvertOptions& options, const Progress& progress)
+      : graph_(graph),
+        options_(options),
+        progress_(progress),
+        units_(SplitIntoUnits(graph)),
+        network_(graph, plan, groups, options, units_) {}
+
+  Result<LearnedQuantization> Run(const ImageSource& images, std::span<const size_t> indices,
+                                  std::vector<UnitReport>* reports) {
+    images_ = static_cast<int64_t>(indices.size());
+    order_.resize(indices.size());
+    std::iota(order_.begin(), order_.end(), int64_t{0});
+    AQ_RETURN_IF_ERROR(CheckMemory());
+    exact_ = Cache(ValueOf(graph_.input), images_);
+    for (size_t begin = 0; begin < indices.size(); begin += kCalibrationBatch) {
+      const auto batch = indices.subspan(begin, std::min(kCalibrationBatch, indices.size() - begin));
+      std::vector<std::vector<uint8_t>> pixels;
+      AQ_RETURN_IF_ERROR(LoadImages(images, batch, ValueOf(graph_.input).shape, &pixels));
+      const FloatTensor input = ToFloat(pixels, ValueOf(graph_.input).shape, options_.preprocess);
+      std::copy(input.data.begin(), input.data.end(), exact_.At(static_cast<int64_t>(begin)));
+    }
+    quantized_ = exact_;
+    for (unit_ = 0; unit_ < units_.size(); ++unit_) AQ_RETURN_IF_ERROR(RunUnit(units_[unit_], reports));
+    return network_.Export();
+  }
+
+ private:
+  const Value& ValueOf(ValueId v) const { return graph_.values[static_cast<size_t>(v)]; }
+
+  // Inputs and outputs, float and quantised.
+  Status CheckMemory() const {
+    for (const Unit& unit : units_) {
+      int64_t floats = Elements(ValueOf(unit.input).shape);
+      for (const ValueId v : unit.outputs) floats += Elements(ValueOf(v).shape);
+      const size_t bytes = static_cast<size_t>(floats * images_) * 2 * sizeof(float);
+      if (bytes > kMaxCacheBytes)
+        return Error(Code::kLimit,
+                     "reconstruction of %s needs %zu MiB for %lld images, the limit is %zu MiB: use fewer images",
+                     graph_.nodes[static_cast<size_t>(unit.nodes[0])].name.c_str(), bytes >> 20,
+                     static_cast<long long>(images_), kMaxCacheBytes >> 20);
+    }
+    return {};
+  }
+
+  // forward(values) on all images of `input`, batch by batch; consume(first image, count, values) afterwards.
+  template <class Forward, class Consume>
+  Status ForBatches(const Unit& unit, const Cache& input, Tape* tape, const Forward& forward, const Consume& consume) {
+    for (int64_t begin = 0; begin < images_; begin += kBatch) {
+      const int64_t count = std::min(kBatch, images_ - begin);
+      tape->Reset();
+      std::vector<Var> values(graph_.values.size(), training::kNoVar);
+      values[static_cast<size_t>(unit.input)] = tape->Constant(input.BatchShape(count), input.At(begin));
+      AQ_RETURN_IF_ERROR(forward(&values));
+      consume(begin, count, values);
+    }
+    return {};
+  }
+
+  // The unit as the runtime will execute it, on quantised inputs: its loss, and its outputs if wanted.
+  Result<double> RunHard(const Unit& unit, const std::vector<Cache>& targets, Tape* tape, std::vector<Cache>* outputs) {
+    double loss = 0;
+    const auto forward = [&](std::vector<Var>* values) { return network_.Forward(tape, unit, {}, values); };
+    const auto consume = [&](int64_t begin, int64_t count, const std::vector<Var>& values) {
+      for (size_t o = 0; o < targets.size(); ++o) {
+        const Var out = values[static_cast<size_t>(unit.outputs[o])];
+        const Var target = tape->Constant(targets[o].BatchShape(count), targets[o].At(begin));
+        loss += static_cast<double>(tape->scalar(MeanSquaredError(tape, out, target))) * static_cast<double>(count);
+        if (outputs) std::copy_n(tape->value(out), tape->count(out), (*outputs)[o].At(begin));
+      }
+    };
+    AQ_RETURN_IF_ERROR(ForBatches(unit, quantized_, tape, forward, consume));
+    return loss / static_cast<double>(images_);
+  }
+
+  Status RunUnit(const Unit& unit, std::vector<UnitReport>* reports) {
+    const auto start = std::chrono::steady_clock::now();
+    Tape tape(options_.num_threads);
+    std::vector<Cache> targets;
+    for (const ValueId v : unit.outputs) targets.emplace_back(ValueOf(v), images_);
+    const auto exact = [&](std::vector<Var>* values) { return RunNodes(&tape, graph_, unit.nodes, {}, values); };
+    const auto keep = [&](int64_t begin, int64_t, const std::vector<Var>& values) {
+      for (size_t o = 0; o < targets.size(); ++o) {
+        const Var out = values[static_cast<size_t>(unit.outputs[o])];
+        std::copy_n(tape.value(out), tape.count(out), targets[o].At(begin));
+      }
+    };
+    AQ_RETURN_IF_ERROR(ForBatches(unit, exact_, &tape, exact, keep));
+
+    UnitReport report;
+    report.first = graph_.nodes[static_cast<size_t>(unit.nodes.front())].name;
+    report.last = graph_.nodes[static_cast<size_t>(unit.nodes.back())].name;
+    AQ_ASSIGN_OR_RETURN(report.loss_before, RunHard(unit, targets, &tape, nullptr));
+    report.is_trained = CanLearn(unit);
+    if (report.is_trained) AQ_RETURN_IF_ERROR(Train(unit, targets, &tape));
+    std::vector<Cache> outputs;
+    for (const ValueId v : unit.outputs) outputs.emplace_back(ValueOf(v), images_);
+    AQ_ASSIGN_OR_RETURN(report.loss_after, RunHard(unit, targets, &tape, &outputs));
+    exact_ = std::move(targets[0]);
+    quantized_ = std::move(outputs[0]);
+    report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    reports->push_back(std::move(report));
+    if (progress_) progress_("reconstruct", (unit_ + 1) * static_cast<size_t>(options_.iterations), TotalSteps());
+    return {};
+  }
+
+  size_t TotalSteps() const { return units_.size() * static_cast<size_t>(options_.iterations); }
+
+  // Eight bits are as good as float here: only units with something narrower are worth the time.
+  bool CanLearn(const Unit& unit) {
+    const auto activations = network_.Activations(unit);
+    return !network_.Layers(unit).empty() ||
+           std::any_of(activations.begin(), activations.end(), [](const auto* a) { return a->quantizer.bits < 8; });
+  }
+
+  // `count` images without repetition: the head of a shuffle continued from batch to batch.
+  void DrawBatch(uint64_t iteration, int64_t count) {
+    const training::RandomKey key{options_.seed, kBatchStream + 2 * (unit_ + 1), iteration};
+    for (int64_t i = 0; i < count; ++i) {
+      const uint64_t random = training::SplitMix64(key.Base() + static_cast<uint64_t>(i));
+      const int64_t j = i + static_cast<int64_t>(random % static_cast<uint64_t>(images_ - i));
+      std::swap(order_[static_cast<size_t>(i)], order_[static_cast<size_t>(j)]);
+    }
+  }
+  void Gather(const Cache& cache, int64_t count, std::vector<float>* batch) const {
+    batch->resize(static_cast<size_t>(count * cache.per_image));
+    for (int64_t i = 0; i < count; ++i)
+      std::copy_n(cache.At(order_[static_cast<size_t>(i)]), cache.per_image, batch->data() + i * cache.per_image);
+  }
+
+  Status Train(const Unit& unit, const std::vector<Cache>& targets, Tape* tape) {
+    const std::vector<UnitNetwork::Layer*> layers = network_.Layers(unit);
+    const std::vector<UnitNetwork::Activation*> activations = network_.Activations(unit);
+    const int64_t iterations = options_.iterations, count = std::min(kBatch, images_);
+    training::Adam adam(iterations);
+    const int64_t warm_up = iterations / 5;  // borders wait for the steps to settle
+    for (UnitNetwork::Layer* layer : layers) {
+      adam.AddGroup({.parameters = {&layer->weights.alpha}, .learning_rate = kWeightRate});
+      adam.AddGroup({.parameters = {&layer->bias}, .learning_rate = kBiasRate, .cosine = true});
+    }
+    for (UnitNetwork::Activation* activation : activations) {
+      training::ActivationQuantizer& q = activation->quantizer;
+      adam.AddGroup({.parameters = {&q.step}, .learning_rate = kStepRate, .cosine = true});
+      adam.AddGroup({.parameters = {&q.border}, .learning_rate = kBorderRate, .cosine = true, .first_step = warm_up});
+    }
+    std::vector<float> exact, quantized, mixed;
+    std::vector<std::vector<float>> wanted(targets.size());
+    for (int64_t it = 0; it < iterations; ++it) {
+      const uint64_t iteration = static_cast<uint64_t>(it);
+      DrawBatch(iteration, count);
+      Gather(exact_, count, &exact);
+      Gather(quantized_, count, &quantized);
+      mixed.resize(exact.size());
+      training::MixInputs({.keep = kKeep, .key = {options_.seed, kMixStream + 2 * (unit_ + 1), iteration}},
+                          quantized.data(), exact.data(), static_cast<int64_t>(mixed.size()), mixed.data());
+      tape->Reset();
+      std::vector<Var> values(graph_.values.size(), training::kNoVar);
+      values[static_cast<size_t>(unit.input)] = tape->Constant(exact_.BatchShape(count), mixed.data());
+      const UnitNetwork::Mode mode{training::WeightRounding::kSoft, kKeep, iteration};
+      AQ_RETURN_IF_ERROR(network_.Forward(tape, unit, mode, &values));
+      std::vector<training::WeightedTerm> terms;
+      for (size_t o = 0; o < targets.size(); ++o) {
+        Gather(targets[o], count, &wanted[o]);
+        const Var target = tape->Constant(targets[o].BatchShape(count), wanted[o].data());
+        terms.push_back({MeanSquaredError(tape, values[static_cast<size_t>(unit.outputs[o])], target), 1});
+      }
+      if (const float beta = training::AnnealedBeta(it, iterations); beta > 0)
+        for (UnitNetwork::Layer* layer : layers)
+          terms.push_back({RoundingRegulariser(tape, &layer->weights, beta), kRegulariserWeight});
+      tape->Backward(WeightedSum(tape, terms));
+      adam.Step();
+      for (UnitNetwork::Activation* activation : activations) {
+        Project(&activation->quantizer);
+        float& step = activation->quantizer.step.value[0];
+        step = std::min(step, activation->largest_step);
+      }
+      if (progress_) progress_("reconstruct", unit_ * static_cast<size_t>(iterations) + iteration, TotalSteps());
+    }
+    for (UnitNetwork::Activation* activation : activations)  // a group read by a later unit stays as it is now
+      activation->quantizer.step.is_trained = activation->quantizer.border.is_trained = false;
+    return {};
+  }
+
+  const Graph& graph_;
+  const ConvertOptions& options_;
+  const Progress& progress_;
+  const std::vector<Unit> units_;
+  UnitNetwork network_;
+  size_t unit_ = 0;
+  int64_t images_ = 0;
+  std::vector<int64_t> order_;
+  Cache exact_, quantized_;  // the unit's input in the float network, and after the units learned so far
+};
+
+}  // namespace
+
+Result<LearnedQuantization> Reconstruct(const Graph& graph, const ActivationPlan& plan,
+                                        const std::vector<Histogram>& groups, const ImageSource& images,
+                                        std::span<const size_t> indices, const ConvertOptions& options,
+                                        const Progress& progress, std::vector<UnitReport>* reports) {
+  return Reconstruction(graph, plan, groups, options, progress).Run(images, indices, reports);
+}
+
+}  // namespace aq::converter

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// Block reconstruction (algorithms.md 3.2: QDrop plus learned borders): unit after unit, weights' rounding, activation
+// steps and borders are trained until the unit's output on quantised inputs is the float network's. Called by
+// convert.cc.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "converter/activation_plan.h"
+#include "converter/convert.h"
+#include "converter/learned.h"
+#include "converter/ranges.h"
+#include "runtime/status.h"
+
+namespace aq::converter {
+
+// groups: of calibrate.h. Keeps inputs and outputs of one unit for all images in memory; kLimit if they are too many.
+// Same inputs, options and number of threads -> same result, bit for bit.
+Result<LearnedQuantization> Reconstruct(const Graph& graph, const ActivationPlan& plan,
+                                        const std::vector<Histogram>& groups, const ImageSource& images,
+                                        std::span<const size_t> indices, const ConvertOptions& options,
+                                        const Progress& progress, std::vector<UnitReport>* reports);
+
+}  // namespace aq::converter

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "converter/unit_network.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <span>
+
+#include "converter/recipe.h"
+#include "converter/training/fake_quantize.h"
+#include "converter/training/run_nodes.h"
+#include "kernels/numerics.h"
+
+namespace aq::converter {
+namespace {
+
+using training::BorderClass;
+using training::Var;
+
+constexpr int kLearnedBits = 4;  // weights and borders above are left alone
+
+BorderClass ToClass(Border border) {
+  switch (border) {
+    case Border::kNone:
+      return BorderClass::kNone;
+    case Border::kAffine:
+      return BorderClass::kAffine;
+    case Border::kAffineChannel:
+      return BorderClass::kAffineChannel;
+    case Border::kFree:
+      return BorderClass::kFree;
+    case Border::kFreeChannel:
+      return BorderClass::kFreeChannel;
+  }
+  return BorderClass::kNone;
+}
+
+LearnedActivation ExportActivation(const training::ActivationQuantizer& q) {
+  LearnedActivation learned;
+  learned.params = {q.bits, q.step.value[0], q.zero_point};
+  for (int64_t c = 0; c < q.channels; ++c) {
+    const training::Grid grid = training::GridOf(q, c);
+    if (q.is_affine()) {
+      learned.gain.push_back(grid.gain);
+      learned.offset.push_back(grid.offset);
+    } else if (q.border_class == BorderClass::kFreeChannel) {
+      for (int n = 0; n < kThresholds; ++n)
+        learned.channel_thresholds.push_back(static_cast<uint16_t>((n << kFractionBits) + grid.border[n]));
+    } else if (q.is_free()) {
+      for (const int32_t entry : grid.border) learned.border.push_back(static_cast<uint8_t>(entry));
+    }
+  }
+  return learned;
+}
+
+}  // namespace
+
+UnitNetwork::UnitNetwork(const Graph& graph, const ActivationPlan& plan, const std::vector<Histogram>& groups,
+                         const ConvertOptions& options, const std::vector<Unit>& units)
+    : graph_(graph),
+      plan_(plan),
+      groups_(groups),
+      options_(options),
+      producers_(Producers(graph)),
+      members_(graph.values.size()),
+      is_cut_copy_(graph.values.size()) {
+  for (size_t v = 0; v < graph.values.size(); ++v)
+    if (plan.is_observed[v]) members_[static_cast<size_t>(plan.group[v])].push_back(static_cast<ValueId>(v));
+  for (const Unit& unit : units) {
+    const size_t input = static_cast<size_t>(unit.input);
+    if (!plan.is_observed[input]) is_cut_copy_[static_cast<size_t>(plan.group[input])] = true;
+  }
+  for (size_t i = 0; i < graph.nodes.size(); ++i) {
+    const Node& node = graph.nodes[i];
+    if (IsWeightLayer(node) && plan.bits[i].weights <= kLearnedBits && node.inputs[0] != graph.input)
+      MakeLayer(static_cast<int>(i));
+  }
+}
+
+void UnitNetwork::MakeLayer(int index) {
+  const Node& node = graph_.nodes[static_cast<size_t>(index)];
+  const Conv* conv = std::get_if<Conv>(&node.attributes);
+  const std::vector<float>& weights = conv ? conv->weights : std::get<Dense>(node.attributes).weights;
+  const std::vector<float>& bias = conv ? conv->bias : std::get<Dense>(node.attributes).bias;
+  const size_t channels = bias.size();
+  float largest = 0;
+  for (const float w : weights) largest = std::max(largest, std::abs(w));
+  const std::vector<float> min_scale(channels, largest > 0 ? largest * 1e-7f : 1.0f);
+  const int bits = plan_.bits[static_cast<size_t>(index)].weights;
+  Layer layer;
+  layer.grid = QuantizeWeights(weights, channels, bits, options_.asymmetric_weights, min_scale, options_.num_threads,
+                               WeightScale::kLeastError);
+  // In steps of the codes: a codebook doubles its codes so that zero points may be half a step.
+  const float step = layer.grid.codebook.empty() ? 1.0f : 2.0f;
+  std::vector<float> scale(channels), zero(channels);
+  for (size_t n = 0; n < channels; ++n) {
+    scale[n] = layer.grid.scale[n] * step;
+    zero[n] = static_cast<float>(layer.grid.zero_point[n]) / step;
+  }
+  Shape shape{static_cast<int64_t>(channels), static_cast<int64_t>(weights.size() / channels)};
+  if (conv) {
+    const Window& w = conv->window;
+    shape = {shape[0], shape[1] / (w.kernel_h * w.kernel_w), w.kernel_h, w.kernel_w};
+  }
+  const int half = 1 << (bits - 1);
+  layer.weights = training::MakeWeightQuantizer(shape, weights, scale, zero, -half, half - 1);
+  layer.bias = training::Parameter({shape[0]}, bias);
+  layer.bias.is_trained = options_.learn_biases;
+  layers_[index] = std::move(layer);
+}
+
+training::BorderClass UnitNetwork::ClassOf(int group, int bits) const {
+  BorderClass border = ToClass(options_.border);
+  if (bits > kLearnedBits) return BorderClass::kNone;
+  const std::vector<ValueId>& members = members_[static_cast<size_t>(group)];
+  bool is_foldable = true;
+  for (const ValueId v : members) {
+    const Node& producer = graph_.nodes[static_cast<size_t>(producers_[static_cast<size_t>(v)])];
+    if (!IsWeightLayer(producer) && !std::holds_alternative<Add>(producer.attributes)) return BorderClass::kNone;
+    is_foldable = is_foldable && producer.clip_high == kInfinity;
+  }
+  const bool has_channels = members.size() == 1 && !is_cut_copy_[static_cast<size_t>(group)];
+  if (border == BorderClass::kFreeChannel && has_channels && bits != 2) border = BorderClass::kAffineChannel;
+  if (border == BorderClass::kFreeChannel && !has_channels) border = BorderClass::kFree;
+  if (border == BorderClass::kAffineChannel && !has_channels) border = BorderClass::kAffine;
+  const bool is_affine = border == BorderClass::kAffine || border == BorderClass::kAffineChannel;
+  return is_affine && !is_foldable ? BorderClass::kNone : border;
+}
+
+UnitNetwork::Activation& UnitNetwork::Find(ValueId v, int bits) {
+  const int group = plan_.group[static_cast<size_t>(v)];
+  const auto [it, is_new] = activations_.try_emplace({group, bits});
+  Activation& activation = it->second;
+  if (!is_new) return activation;
+  const QuantParams params = ChooseParams(groups_[static_cast<size_t>(group)], options_.ranges, bits);
+  activation.quantizer = training::MakeActivationQuantizer(bits, params.zero_point, params.scale, ClassOf(group, bits),
+                                                           graph_.values[static_cast<size_t>(v)].shape[1]);
+  activation.largest_step = std::numeric_limits<float>::max();
+  const int positive_codes = MaxLevel(bits) - params.zero_point;
+  for (const ValueId member : members_[static_cast<size_t>(group)]) {
+    const float high = graph_.nodes[static_cast<size_t>(producers_[static_cast<size_t>(member)])].clip_high;
+    if (high != kInfinity && positive_codes > 0)
+      activation.largest_step =
+          std::min(activation.largest_step, std::max(high / static_cast<float>(positive_codes), params.scale));
+  }
+  return activation;
+}
+
+bool UnitNetwork::HasCodes(ValueId v) const {
+  const std::vector<int>& widths = plan_.widths[static_cast<size_t>(v)];
+  if (plan_.group[static_cast<size_t>(v)] == plan_.group[static_cast<size_t>(graph_.input)]) return false;
+  return std::any_of(widths.begin(), widths.end(), [](int width) { return width != kRawBits; });
+}
+
+bool UnitNetwork::CopiesCodes(const Node& node) const {
+  return !plan_.is_observed[static_cast<size_t>(node.output)] && HasCodes(node.output);
+}
+
+int UnitNetwork::WidthRead(int node, int input) const {
+  const ValueId v = graph_.nodes[static_cast<size_t>(node)].inputs[static_cast<size_t>(input)];
+  const std::vector<int>& widths = plan_.widths[static_cast<size_t>(v)];
+  const bool is_product = input == 0 && IsWeightLayer(graph_.nodes[static_cast<size_t>(node)]);
+  return is_product ? ChooseWidth(widths, plan_.bits[static_cast<size_t>(node)].activations) : WidestCode(widths);
+}
+
+Status UnitNetwork::Forward(training::Tape* tape, const Unit& unit, const Mode& mode, std::vector<Var>* values) {
+  std::map<std::pair<ValueId, int>, Var> quantized;
+  std::set<Key>& used = used_[unit.input];
+  const auto read = [&](ValueId v, int bits) {
+    const Var raw = (*values)[static_cast<size_t>(v)];
+    if (!HasCodes(v)) return raw;
+    const auto [it, is_new] = quantized.try_emplace({v, bits}, training::kNoVar);
+    if (!is_new) return it->second;
+    used.insert({plan_.group[static_cast<size_t>(v)], bits});
+    const uint64_t stream = static_cast<uint64_t>(v) * 64 + static_cast<uint64_t>(bits);
+    const training::Drop drop{.keep = mode.keep, .key = {options_.seed, stream, mode.iteration}};
+    return it->second = FakeQuantize(tape, raw, &Find(v, bits).quantizer, {.drop = drop});
+  };
+  training::NodeHooks hooks;
+  hooks.weights = [&](training::Tape* t, int node) {
+    const auto layer = layers_.find(node);
+    return layer == layers_.end() ? training::kNoVar : RoundedWeights(t, &layer->second.weights, mode.rounding);
+  };
+  hooks.bias = [&](training::Tape* t, int node) {
+    const auto layer = layers_.find(node);
+    return layer == layers_.end() ? training::kNoVar : t->Leaf(&layer->second.bias);
+  };
+  for (const int index : unit.nodes) {
+    const Node& node = graph_.nodes[static_cast<size_t>(index)];
+    const std::span<const int> one(&index, 1);
+    const bool is_alias = plan_.alias[static_cast<size_t>(node.output)] != node.output;
+    if (!is_alias && CopiesCodes(node)) {
+      for (const int width : plan_.widths[static_cast<size_t>(node.output)]) {
+        hooks.input = [&](training::Tape*, int, int input, Var) {
+          const ValueId v = node.inputs[static_cast<size_t>(input)];
+          return read(v, ChooseWidth(plan_.widths[static_cast<size_t>(v)], width));
+        };
+        AQ_RETURN_IF_ERROR(RunNodes(tape, graph_, one, hooks, values));
+        quantized[{node.output, width}] = (*values)[static_cast<size_t>(node.output)];
+      }
+      // A unit ends unquantised: the next one quantises the copy, which is the same unless borders differ by channel.
+      if (std::find(unit.outputs.begin(), unit.outputs.end(), node.output) == unit.outputs.end()) continue;
+    }
+    hooks.input = [&](training::Tape*, int, int input, Var x) {
+      const ValueId v = node.inputs[static_cast<size_t>(input)];
+      return is_alias || CopiesCodes(node) ? x : read(v, WidthRead(index, input));
+    };
+    AQ_RETURN_IF_ERROR(RunNodes(tape, graph_, one, hooks, values));
+  }
+  return {};
+}
+
+std::vector<UnitNetwork::Layer*> UnitNetwork::Layers(const Unit& unit) {
+  std::vector<Layer*> layers;
+  for (const int node : unit.nodes)
+    if (const auto it = layers_.find(node); it != layers_.end()) layers.push_back(&it->second);
+  return layers;
+}
+
+std::vector<UnitNetwork::Activation*> UnitNetwork::Activations(const Unit& unit) {
+  std::vector<Activation*> activations;
+  for (const Key& key : used_[unit.input]) activations.push_back(&activations_.at(key));
+  return activations;
+}
+
+LearnedQuantization UnitNetwork::Export() const {
+  LearnedQuantization learned;
+  for (const auto& [key, activation] : activations_) learned.activations[key] = ExportActivation(activation.quantizer);
+  for (const auto& [node, layer] : layers_) {
+    LearnedLayer& out = learned.layers[node];
+    out.weights = layer.grid;
+    out.weights.codes = HardCodes(layer.weights);
+    if (options_.learn_biases) out.bias = layer.bias.value;
+  }
+  return learned;
+}
+
+}  // namespace aq::converter

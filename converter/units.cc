@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "converter/units.h"
+
+#include <algorithm>
+
+#include "converter/recipe.h"
+
+namespace aq::converter {
+namespace {
+
+// Index of the last node that reads each value; one past the end for graph outputs, -1 for values nobody reads.
+std::vector<int> LastReaders(const Graph& graph) {
+  std::vector<int> last(graph.values.size(), -1);
+  for (size_t i = 0; i < graph.nodes.size(); ++i)
+    for (const ValueId v : graph.nodes[i].inputs) last[static_cast<size_t>(v)] = static_cast<int>(i);
+  for (const ValueId v : graph.outputs) last[static_cast<size_t>(v)] = static_cast<int>(graph.nodes.size());
+  return last;
+}
+
+bool HasWeights(const Graph& graph, const Unit& unit) {
+  return std::any_of(unit.nodes.begin(), unit.nodes.end(),
+                     [&](int node) { return IsWeightLayer(graph.nodes[static_cast<size_t>(node)]); });
+}
+
+}  // namespace
+
+std::vector<Unit> SplitIntoUnits(const Graph& graph) {
+  const std::vector<int> last_reader = LastReaders(graph);
+  std::vector<Unit> units;
+  std::vector<ValueId> live{graph.input};  // still read by the nodes to come
+  Unit unit;
+  unit.input = graph.input;
+  for (int i = 0; i < static_cast<int>(graph.nodes.size()); ++i) {
+    unit.nodes.push_back(i);
+    live.push_back(graph.nodes[static_cast<size_t>(i)].output);
+    std::erase_if(live, [&](ValueId v) { return last_reader[static_cast<size_t>(v)] <= i; });
+    const bool is_end = i + 1 == static_cast<int>(graph.nodes.size());
+    if (!is_end && (live.size() != 1 || !HasWeights(graph, unit))) continue;
+    if (is_end && !HasWeights(graph, unit) && !units.empty()) {
+      units.back().nodes.insert(units.back().nodes.end(), unit.nodes.begin(), unit.nodes.end());
+    } else {
+      units.push_back(unit);
+    }
+    if (is_end) {
+      units.back().outputs = graph.outputs;
+    } else {
+      units.back().outputs = live;
+      unit.nodes.clear();
+      unit.input = live[0];
+    }
+  }
+  return units;
+}
+
+}  // namespace aq::converter

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+// Adaptive rounding end to end on a tiny network: Convert() fails unless the runtime and the simulation agree in every
+// bit, so every border class passes through the file here.
+#include "converter/reconstruct.h"
+
+#include <gtest/gtest.h>
+
+#include "converter/calibrate.h"
+#include "converter/quantize.h"
+#include "kernels/numerics.h"
+#include "tests/converter/quantized_graphs.h"
+
+namespace aq::converter {
+namespace {
+
+constexpr Border kBorders[] = {Border::kNone, Border::kAffine, Border::kAffineChannel, Border::kFree,
+                               Border::kFreeChannel};
+
+// Stem, a residual block, one with a shortcut and a separate addition, and a head with dense layers.
+Graph TinyResNet() {
+  GraphBuilder b({1, 3, 10, 10});
+  const ValueId stem = b.AddConv("stem", b.graph.input, 8, Square(3, 1, 1));
+  const ValueId a = b.AddConv("a1", stem, 8, Square(3, 1, 1));
+  const ValueId block_a = b.AddConv("a2", a, 8, Square(3, 1, 1), 1, stem);
+  const ValueId c = b.AddConv("b1", block_a, 12, Square(3, 2, 1));
+  const ValueId d = b.AddConv("b2", c, 12, Square(3, 1, 1), 1, -1, -kInfinity);
+  const ValueId shortcut = b.AddConv("shortcut", block_a, 12, Square(1, 2, 0), 1, -1, -kInfinity);
+  const ValueId sum = b.AddNode("add", Add{}, {d, shortcut}, b.ShapeOf(d), 0);
+  const ValueId hidden = b.AddDense("hidden", b.AddFlatten("flatten", sum), 16, 0);
+  return b.Finish({b.AddDense("dense", hidden, 5)});
+}
+
+// Code copies: max pool and a concatenation whose inputs share one quantisation, and a ReLU6.
+Graph TinyInception() {
+  GraphBuilder b({1, 3, 10, 10});
+  const ValueId stem = b.AddConv("stem", b.graph.input, 8, Square(3, 1, 1));
+  const ValueId pooled = b.AddPool("max", stem, PoolKind::kMax, Square(2, 2));
+  const ValueId left = b.AddConv("left", pooled, 6, Square(1));
+  const ValueId right = b.AddConv("right", pooled, 4, Square(3, 1, 1));
+  const ValueId both = b.AddNode("concat", Concat{1}, {left, right}, {1, 10, 5, 5});
+  const ValueId narrow = b.AddConv("narrow", both, 8, Square(1), 1, -1, 0, 6);
+  const ValueId last = b.AddConv("last", narrow, 8, Square(3, 1, 1), 8);
+  return b.Finish({b.AddDense("dense", b.AddFlatten("flatten", b.AddGlobalPool("pool", last)), 5)});
+}
+
+ConvertOptions Options(Bits bits, Border border) {
+  ConvertOptions options;
+  options.bits = bits;
+  options.preprocess = ImagenetPreprocess();
+  options.calibration_count = 40;
+  options.check_count = 6;
+  options.rounding = Rounding::kAdaptive;
+  options.border = border;
+  options.iterations = 60;
+  return options;
+}
+
+std::vector<uint8_t> MustConvert(const Graph& graph, const ConvertOptions& options, ConvertReport* report) {
+  const RandomImages images(40, graph.values[0].shape, 1);
+  const auto file = Convert(graph, images, options, nullptr, report);
+  EXPECT_TRUE(file.ok()) << file.status().message();
+  return file.ok() ? file.value() : std::vector<uint8_t>();
+}
+
+TEST(Reconstruct, LowersEveryBlocksLossAndStaysBitExactWithEveryBorder) {
+  const Graph graph = TinyResNet();
+  for (const Bits bits : {Bits{2, 2}, Bits{4, 4}}) {
+    for (const Border border : kBorders) {
+      SCOPED_TRACE(BorderName(border));
+      ConvertReport report;
+      MustConvert(graph, Options(bits, border), &report);
+      EXPECT_EQ(report.differences, 0u);
+      ASSERT_EQ(report.units.size(), 5u);
+      EXPECT_FALSE(report.units[0].is_trained);  // the stem has 8 bits
+      for (size_t i = 1; i < 4; ++i) {
+        EXPECT_TRUE(report.units[i].is_trained);
+        EXPECT_LT(report.units[i].loss_after, 0.95 * report.units[i].loss_before) << report.units[i].first;
+      }
+    }
+  }
+}
+
+TEST(Reconstruct, IsBitExactWhereCodesAreCopied) {
+  const Graph graph = TinyInception();
+  for (const Bits bits : {Bits{2, 2}, Bits{4, 4}}) {
+    for (const Border border : kBorders) {
+      SCOPED_TRACE(BorderName(border));
+      ConvertReport report;
+      MustConvert(graph, Options(bits, border), &report);
+      EXPECT_EQ(report.differences, 0u);
+    }
+  }
+}
+
+TEST(Reconstruct, GivesTheSameBytesForTheSameSeed) {
+  const Graph graph = TinyResNet();
+  ConvertOptions options = Options({2, 2}, Border::kFreeChannel);
+  options.iterations = 20;
+  options.learn_biases = true;
+  for (const int threads : {1, 2}) {
+    options.num_threads = threads;
+    EXPECT_EQ(MustConvert(graph, options, nullptr), MustConvert(graph, options, nullptr));
+  }
+  const std::vector<uint8_t> file = MustConvert(graph, options, nullptr);
+  options.seed = 2;
+  EXPECT_NE(MustConvert(graph, options, nullptr), file);
+}
+
+struct Learned {
+  ActivationPlan plan;
+  LearnedQuantization learned;
+  Quantized quantized;
+};
+
+Learned MustLearn(const Graph& graph, const ConvertOptions& options) {
+  const RandomImages images(40, graph.values[0].shape, 1);
+  const std::vector<size_t> indices = ChooseImages(40, options.calibration_count, options.seed);
+  auto plan = PlanActivations(graph, options);
+  EXPECT_TRUE(plan.ok());
+  auto calibration = Calibrate(graph, plan.value(), images, indices, options, nullptr);
+  EXPECT_TRUE(calibration.ok());
+  std::vector<UnitReport> reports;
+  auto learned =
+      Reconstruct(graph, plan.value(), calibration.value().groups, images, indices, options, nullptr, &reports);
+  EXPECT_TRUE(learned.ok()) << learned.status().message();
+  auto quantized = Quantize(graph, plan.value(), calibration.value().groups, options, &learned.value());
+  EXPECT_TRUE(quantized.ok()) << quantized.status().message();
+  return {std::move(plan.value()), std::move(learned.value()), std::move(quantized.value())};
+}
+
+const schema::OpT& OpNamed(const Quantized& quantized, const std::string& name) {
+  for (const auto& op : quantized.integer.model.ops)
+    if (op->name == name) return *op;
+  ADD_FAILURE() << "no op " << name;
+  return *quantized.integer.model.ops[0];
+}
+
+TEST(Reconstruct, StoresEachBorderClassInItsOwnForm) {
+  const Graph graph = TinyResNet();
+  for (const int bits : {2, 4}) {
+    for (const Border border : kBorders) {
+      SCOPED_TRACE(std::string(BorderName(border)) + " " + std::to_string(bits));
+      const Learned result = MustLearn(graph, Options({bits, bits}, border));
+      const schema::OpT& conv = OpNamed(result.quantized, "a1");
+      const schema::TensorT& tensor = result.quantized.integer.Tensor(conv.outputs[0]);
+      const schema::RequantizeT& rq = *conv.requantize[0];
+      const bool by_threshold = border == Border::kFreeChannel && bits == 2;
+      const bool by_offset = border == Border::kAffineChannel || (border == Border::kFreeChannel && bits == 4);
+      EXPECT_EQ(tensor.border.size(), border == Border::kFree ? 16u : 0u);
+      EXPECT_EQ(tensor.channel_thresholds.size(), by_threshold ? 24u : 0u);
+      EXPECT_EQ(rq.offset.size(), by_offset ? 8u : 1u);
+      if (border == Border::kNone) EXPECT_EQ(rq.offset[0], tensor.zero_point << kFractionBits);
+      if (by_offset) {
+        const schema::RequantizeT& with_residual = *OpNamed(result.quantized, "a2").requantize[0];
+        EXPECT_EQ(with_residual.residual_ratio.size(), 8u);
+        EXPECT_EQ(OpNamed(result.quantized, "add").requantize[0]->ratio.size(), 12u);
+      }
+    }
+  }
+}
+
+TEST(Reconstruct, RefusesToRunWithoutIterations) {
+  const Graph graph = TinyResNet();
+  ConvertOptions options = Options({2, 2}, Border::kNone);
+  options.iterations = 0;
+  const auto file = Convert(graph, RandomImages(4, graph.values[0].shape, 1), options, nullptr, nullptr);
+  EXPECT_EQ(file.status().code(), Code::kInvalidArgument);
+}
+
+}  // namespace
+}  // namespace aq::converter

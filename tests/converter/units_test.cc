@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "converter/units.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/converter/quantized_graphs.h"
+
+namespace aq::converter {
+namespace {
+
+using Names = std::vector<std::vector<std::string>>;
+
+Names NodeNames(const Graph& graph, const std::vector<Unit>& units) {
+  Names names;
+  for (const Unit& unit : units) {
+    names.emplace_back();
+    for (const int node : unit.nodes) names.back().push_back(graph.nodes[static_cast<size_t>(node)].name);
+  }
+  return names;
+}
+
+TEST(Units, AreStemResidualBlocksAndHead) {
+  GraphBuilder b({1, 3, 8, 8});
+  const ValueId stem = b.AddConv("stem", b.graph.input, 4, Square(3, 1, 1));
+  const ValueId a = b.AddConv("a1", stem, 4, Square(3, 1, 1));
+  const ValueId block_a = b.AddConv("a2", a, 4, Square(3, 1, 1), 1, stem);
+  const ValueId c = b.AddConv("b1", block_a, 8, Square(3, 2, 1));
+  const ValueId shortcut = b.AddConv("shortcut", block_a, 8, Square(1, 2, 0), 1, -1, -kInfinity);
+  const ValueId block_b = b.AddConv("b2", c, 8, Square(3, 1, 1), 1, shortcut);
+  const ValueId dense = b.AddDense("dense", b.AddFlatten("flatten", b.AddGlobalPool("pool", block_b)), 5);
+  const Graph graph = b.Finish({dense});
+  const std::vector<Unit> units = SplitIntoUnits(graph);
+  EXPECT_EQ(NodeNames(graph, units),
+            (Names{{"stem"}, {"a1", "a2"}, {"b1", "shortcut", "b2"}, {"pool", "flatten", "dense"}}));
+  ASSERT_EQ(units.size(), 4u);
+  EXPECT_EQ(units[0].input, graph.input);
+  EXPECT_EQ(units[1].input, stem);
+  EXPECT_EQ(units[1].outputs, std::vector<ValueId>{block_a});
+  EXPECT_EQ(units[2].input, block_a);
+  EXPECT_EQ(units[3].outputs, std::vector<ValueId>{dense});
+}
+
+TEST(Units, OfAChainAreItsLayersAndNodesWithoutWeightsGoWithTheNext) {
+  GraphBuilder b({1, 3, 8, 8});
+  const ValueId first = b.AddConv("first", b.graph.input, 4, Square(3, 1, 1));
+  const ValueId pooled = b.AddPool("max", first, PoolKind::kMax, Square(2, 2));
+  const ValueId depthwise = b.AddConv("depthwise", pooled, 4, Square(3, 1, 1), 4);
+  const ValueId last = b.AddPool("tail", b.AddConv("last", depthwise, 6, Square(1)), PoolKind::kAverage, Square(2, 2));
+  const Graph graph = b.Finish({last});
+  const std::vector<Unit> units = SplitIntoUnits(graph);
+  EXPECT_EQ(NodeNames(graph, units), (Names{{"first"}, {"max", "depthwise"}, {"last", "tail"}}));
+  EXPECT_EQ(units.back().outputs, std::vector<ValueId>{last});
+}
+
+// A value that leaves the network early is needed until the end: nothing after it can be cut off.
+TEST(Units, ReachToTheEndOnceTheNetworkForks) {
+  GraphBuilder b({1, 3, 8, 8});
+  const ValueId first = b.AddConv("first", b.graph.input, 4, Square(3, 1, 1));
+  const ValueId left = b.AddConv("left", first, 4, Square(3, 1, 1));
+  const ValueId right = b.AddConv("right", first, 4, Square(3, 1, 1));
+  const ValueId tail = b.AddConv("tail", right, 4, Square(3, 1, 1));
+  const Graph graph = b.Finish({left, tail});
+  const std::vector<Unit> units = SplitIntoUnits(graph);
+  EXPECT_EQ(NodeNames(graph, units), (Names{{"first"}, {"left", "right", "tail"}}));
+  EXPECT_EQ(units.back().outputs, graph.outputs);
+}
+
+}  // namespace
+}  // namespace aq::converter
