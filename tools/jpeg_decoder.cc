@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // JPEG through libjpeg-turbo with its accurate defaults (slow integer DCT, smooth upsampling), so that pixels equal
 // those of the common Python loaders. libjpeg reports errors by longjmp: all state lives in one struct outside of it.
-#include <jpeglib.h>
-
-#include <csetjmp>
-#include <cstdio>  // jpeglib.h needs FILE
-
 #include "tools/image_decoder.h"
+
+// clang-format off: jpeglib.h needs FILE and size_t before it
+#include <csetjmp>
+#include <cstdio>
+#include <jpeglib.h>
+// clang-format on
 
 namespace aq::tools {
 namespace {
