@@ -27,6 +27,9 @@ set(CMAKE_FIND_ROOT_PATH /usr/aarch64-linux-gnu)
 if(EXISTS "${AQ_SYSROOT}")
   list(PREPEND CMAKE_FIND_ROOT_PATH ${AQ_SYSROOT})
   set(libraries ${AQ_SYSROOT}/usr/lib/aarch64-linux-gnu)
+  # Headers that differ by architecture (jconfig.h): Debian keeps them apart.
+  set(CMAKE_C_FLAGS_INIT "-isystem ${AQ_SYSROOT}/usr/include/aarch64-linux-gnu")
+  set(CMAKE_CXX_FLAGS_INIT "${CMAKE_C_FLAGS_INIT}")
   # Shared libraries that our libraries need, when linking and when running.
   set(CMAKE_EXE_LINKER_FLAGS_INIT "-Wl,-rpath-link,${libraries}")
   list(APPEND CMAKE_CROSSCOMPILING_EMULATOR -E LD_LIBRARY_PATH=${libraries})
