@@ -45,7 +45,8 @@ using GemmTileFn = void (*)(const GemmTile&);
 struct GemmKernel {
   const char* name;  // "avxvnni_w4a8_5x16"
   Isa isa;
-  // What the tile reads. 2, 4: packed codes, unpacked inside the tile; 8: int8 values; 16: int16 values (decode.h).
+  // What the tile reads. 2, 4: packed codes, unpacked inside the tile; 8: int8 values; 16: int16 values (decode.h), and
+  // activations in 16 bits too, which the driver gathers.
   int weight_bits;
   int32_t max_pair;  // below INT32_MAX: sums pairs of products in int16, exact for `widen_steps` steps at a time
   int mr, nr, kr;

@@ -24,10 +24,11 @@ AQ_INLINE void RunGemmTile(const GemmTile& tile) {
 
   // Accumulators end up in this L1-resident buffer, so the epilogue never sees register shapes; int16 sums are widened
   // into it on the way.
-  alignas(64) int32_t sums[kMr][kNr];
+  alignas(64) int32_t buffer[kMr * kNr];
+  int32_t* const sums = Opaque(buffer);
   typename Isa::Acc acc[kGroups][kTiles];
   if constexpr (kSumsInInt16<Isa>) {
-    for (int i = 0; i < kMr; ++i) std::memcpy(sums[i], tile.bias, sizeof(sums[i]));
+    for (int i = 0; i < kMr; ++i) std::memcpy(sums + i * kNr, tile.bias, kNr * sizeof(int32_t));
     Unroll<kGroups * kTiles>([&](auto i) AQ_LAMBDA { acc[i / kTiles][i % kTiles] = Isa::ZeroAcc(); });
   } else {
     Unroll<kTiles>([&](auto t) AQ_LAMBDA {
@@ -71,7 +72,7 @@ AQ_INLINE void RunGemmTile(const GemmTile& tile) {
         if (left != 0) continue;
         left = widen_k;
         Unroll<kGroups * kTiles>([&](auto i) AQ_LAMBDA {
-          Isa::AddWidened(acc[i / kTiles][i % kTiles], &sums[i / kTiles][i % kTiles * Isa::kAccCols]);
+          Isa::AddWidened(acc[i / kTiles][i % kTiles], sums + i / kTiles * kNr + i % kTiles * Isa::kAccCols);
           acc[i / kTiles][i % kTiles] = Isa::ZeroAcc();
         });
       }
@@ -82,7 +83,7 @@ AQ_INLINE void RunGemmTile(const GemmTile& tile) {
 
   Unroll<kGroups>([&](auto i) AQ_LAMBDA {
     Unroll<kTiles>([&](auto t) AQ_LAMBDA {
-      int32_t* out = &sums[i * Isa::kAccRows][t * Isa::kAccCols];
+      int32_t* out = sums + i * Isa::kAccRows * kNr + t * Isa::kAccCols;
       if constexpr (kSumsInInt16<Isa>) {
         Isa::AddWidened(acc[i][t], out);
       } else {
@@ -95,12 +96,12 @@ AQ_INLINE void RunGemmTile(const GemmTile& tile) {
       const uint32_t row_sum = static_cast<uint32_t>(tile.row_sums[i]);  // unsigned: only the total is proven to fit
       for (int j = 0; j < kNr; ++j) {
         const uint32_t part = row_sum * static_cast<uint32_t>(tile.weight_zero_points[j]);
-        sums[i][j] = static_cast<int32_t>(static_cast<uint32_t>(sums[i][j]) - part);
+        sums[i * kNr + j] = static_cast<int32_t>(static_cast<uint32_t>(sums[i * kNr + j]) - part);
       }
     }
   }
   for (int o = 0; o < tile.outputs; ++o) {
-    RequantizeRows<Isa>({.acc = sums[0],
+    RequantizeRows<Isa>({.acc = sums,
                          .acc_stride = kNr,
                          .rows = static_cast<size_t>(tile.m),
                          .column = tile.column,

@@ -28,7 +28,7 @@ PanelLayout LayoutOf(const GemmKernel& kernel, int bits, size_t taps, size_t k) 
   const size_t kr = static_cast<size_t>(kernel.kr), planes = static_cast<size_t>(8 / bits);
   const size_t block = kernel.weight_bits < 8 ? kr * planes : kr;
   PanelLayout layout;
-  layout.gathers = k % block != 0;
+  layout.gathers = k % block != 0 || kernel.weight_bits == 16;
   layout.taps = layout.gathers ? 1 : taps;
   layout.k = layout.gathers ? taps * k : k;
   layout.k_padded = RoundUp(layout.k, block);

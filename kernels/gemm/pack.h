@@ -20,7 +20,8 @@ struct WeightSource {
 };
 
 // How the taps and input channels of a layer become the steps of a tile. Where a tap's channels do not fill the
-// kernel's blocks, the driver copies all taps of a pixel into one padded row instead of padding each (`gathers`).
+// kernel's blocks, the driver copies all taps of a pixel into one padded row instead of padding each (`gathers`), and
+// where the kernel wants 16-bit activations.
 struct PanelLayout {
   size_t taps = 1, k = 0, k_padded = 0;  // as the tile sees them: one tap when gathered
   bool gathers = false;

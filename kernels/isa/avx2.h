@@ -180,14 +180,6 @@ struct Avx2Wide : Avx2Base {
     const __m256i v = UnpackBytes<kBits, kPlane>(b, codebook);
     return {_mm256_srai_epi16(_mm256_slli_epi16(v, 8), 8), _mm256_srai_epi16(v, 8)};
   }
-  static AQ_INLINE Weights LoadZeroPoints(const int8_t* p) { return Unpack<8, 0>(Load256(p), Codebook()); }
-  static AQ_INLINE Weights Subtract(Weights a, Weights b) {
-    return {_mm256_sub_epi16(a.even, b.even), _mm256_sub_epi16(a.odd, b.odd)};
-  }
-  static AQ_INLINE void StoreWeights(uint8_t* p, Weights w) {
-    Store256(p, w.even);
-    Store256(p + 32, w.odd);
-  }
   static AQ_INLINE Act LoadActivations(const uint8_t* const* row, size_t k) {
     const __m256i v = Broadcast4(row[0] + k);
     return {_mm256_and_si256(v, _mm256_set1_epi16(255)), _mm256_srli_epi16(v, 8)};
@@ -198,14 +190,38 @@ struct Avx2Wide : Avx2Base {
   }
 };
 
-// The same with weights that a panel decoder has split already.
-struct Avx2Wide16 : Avx2Wide {
-  static constexpr int kBytes = 64;
-  using Bytes = Weights;
-  static AQ_INLINE Bytes LoadBytes(const uint8_t* p) { return {Load256(p), Load256(p + 32)}; }
+// Weights and activations in 16 bits already, by a panel decoder and the gathering driver.
+struct Avx2Wide16 : Avx2Base {
+  static constexpr int kKr = 2;
+  using Weights = __m256i;
+  using Act = __m256i;
   template <int kBits, int kPlane>
   static AQ_INLINE Weights Unpack(Bytes b, Codebook /*codebook*/) {
     return b;
+  }
+  static AQ_INLINE Act LoadActivations(const uint8_t* const* row, size_t k) { return Broadcast4(row[0] + 2 * k); }
+  static AQ_INLINE Acc Dot(Acc acc, Act a, Weights w) { return _mm256_add_epi32(acc, _mm256_madd_epi16(a, w)); }
+};
+
+// Decodes for it.
+struct Avx2To16 : Avx2Base {
+  struct Weights {
+    __m256i low, high;
+  };
+  static AQ_INLINE Weights Widen(__m256i v) {
+    return {_mm256_cvtepi8_epi16(_mm256_castsi256_si128(v)), _mm256_cvtepi8_epi16(_mm256_extracti128_si256(v, 1))};
+  }
+  template <int kBits, int kPlane>
+  static AQ_INLINE Weights Unpack(Bytes b, Codebook codebook) {
+    return Widen(UnpackBytes<kBits, kPlane>(b, codebook));
+  }
+  static AQ_INLINE Weights LoadZeroPoints(const int8_t* p) { return Widen(Load256(p)); }
+  static AQ_INLINE Weights Subtract(Weights a, Weights b) {
+    return {_mm256_sub_epi16(a.low, b.low), _mm256_sub_epi16(a.high, b.high)};
+  }
+  static AQ_INLINE void StoreWeights(uint8_t* p, Weights w) {
+    Store256(p, w.low);
+    Store256(p + 32, w.high);
   }
 };
 
