@@ -30,21 +30,6 @@ uint64_t PeakRssBytes() {
   return uint64_t{kib} * 1024;
 }
 
-// Fixed pseudo-random codes: real images are no constant, and runs must compare.
-Status FillInputs(const aq_model* model, aq_session* session) {
-  uint32_t state = 1;
-  for (size_t i = 0; i < aq_model_num_inputs(model); ++i) {
-    AQ_ASSIGN_OR_RETURN(const aq_tensor_info info, tools::InputInfo(model, i));
-    auto* codes = static_cast<uint8_t*>(aq_session_input(session, i));
-    const int unused_bits = 8 - info.bits;
-    for (size_t b = 0; b < info.bytes; ++b) {
-      state = state * 1664525u + 1013904223u;
-      codes[b] = static_cast<uint8_t>(state >> 24 >> unused_bits);
-    }
-  }
-  return {};
-}
-
 Status RunOnce(aq_session* session) {
   const aq_status status = aq_session_run(session);
   if (status == AQ_OK) return {};
@@ -84,6 +69,20 @@ Status ProfileOps(aq_session* session, int runs, std::vector<OpTime>* ops) {
 }
 
 }  // namespace
+
+Status FillInputs(const aq_model* model, aq_session* session) {
+  uint32_t state = 1;
+  for (size_t i = 0; i < aq_model_num_inputs(model); ++i) {
+    AQ_ASSIGN_OR_RETURN(const aq_tensor_info info, tools::InputInfo(model, i));
+    auto* codes = static_cast<uint8_t*>(aq_session_input(session, i));
+    const int unused_bits = 8 - info.bits;
+    for (size_t b = 0; b < info.bytes; ++b) {
+      state = state * 1664525u + 1013904223u;
+      codes[b] = static_cast<uint8_t>(state >> 24 >> unused_bits);
+    }
+  }
+  return {};
+}
 
 bool NeedsMoreRuns(int runs, double seconds, int min_runs, double min_secs, double max_secs) {
   if (runs > 0 && seconds > max_secs) return false;

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/include/aq/aq.h"
 #include "runtime/status.h"
 
 namespace aq::bench {
@@ -38,6 +39,9 @@ struct Measurement {
 
 // The op profile is a second series of runs: the observer's cost is not in samples_ns.
 Result<Measurement> Measure(const MeasureOptions& options);
+
+// Fixed pseudo-random codes for every input: real images are no constant, and runs must compare.
+Status FillInputs(const aq_model* model, aq_session* session);
 
 // The loop's rule, apart from any clock: go on after `runs` runs that took `seconds`?
 bool NeedsMoreRuns(int runs, double seconds, int min_runs, double min_secs, double max_secs);

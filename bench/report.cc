@@ -2,7 +2,6 @@
 // Implements report.h.
 #include "bench/report.h"
 
-#include <cstdarg>
 #include <cstdio>
 #include <filesystem>
 
@@ -13,16 +12,8 @@
 namespace aq::bench {
 namespace {
 
+using tools::Format;
 using tools::JsonString;
-
-[[gnu::format(printf, 1, 2)]] std::string Format(const char* format, ...) {
-  char text[512];
-  va_list arguments;
-  va_start(arguments, format);
-  std::vsnprintf(text, sizeof text, format, arguments);
-  va_end(arguments);
-  return text;
-}
 
 std::string ModelName(const MeasureOptions& options) { return std::filesystem::path(options.model).stem().string(); }
 
