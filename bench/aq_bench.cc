@@ -9,6 +9,7 @@
 #include "bench/measure.h"
 #include "bench/peak.h"
 #include "bench/report.h"
+#include "bench/synthetic_file.h"
 #include "runtime/include/aq/aq.h"
 #include "tools/command_line.h"
 #include "tools/exit_codes.h"
@@ -21,6 +22,7 @@ struct Flags {
   bench::MeasureOptions measure;
   std::string layers, synthetic, bits = "w8a8", border = "nearest", format = "md";
   std::vector<std::string> against;
+  std::vector<int> num_threads = {1};
   bool is_peak = false, is_quiet = false;
 };
 
@@ -28,27 +30,44 @@ constexpr char kExamples[] =
     "Examples:\n"
     "  aq_bench net.aqm --num-threads 2 --op-profile\n"
     "  aq_bench --layers resnet18 --bits w4a4 --isa avx2 --against xnnpack,onednn\n"
+    "  aq_bench --synthetic resnet18 --bits w2a2 --num-threads 1,2\n"
     "  aq_bench --peak\n"
     "Every flag can also be set by the environment: AQ_<FLAG>, say AQ_NUM_RUNS=100.\n";
 
-// Each returns its report.
+bench::Border BorderOf(const Flags& flags) {
+  return flags.border == "table" ? bench::Border::kTable : bench::Border::kNearest;
+}
+
+// Each mode returns its report.
 Result<std::string> RunModel(const Flags& flags) {
-  AQ_ASSIGN_OR_RETURN(const bench::Measurement measurement, bench::Measure(flags.measure));
-  return bench::Report(flags.format, flags.measure, measurement);
+  std::vector<bench::Run> runs;
+  for (const int num_threads : flags.num_threads) {
+    bench::Run& run = runs.emplace_back(bench::Run{flags.measure, {}});
+    run.options.num_threads = num_threads;
+    AQ_ASSIGN_OR_RETURN(run.measurement, bench::Measure(run.options));
+  }
+  return bench::Report(flags.format, runs);
+}
+
+Result<std::string> RunSynthetic(const Flags& flags) {
+  AQ_ASSIGN_OR_RETURN(const bench::Network network, bench::FindNetwork(flags.synthetic));
+  AQ_ASSIGN_OR_RETURN(const bench::Bits bits, bench::ParseBits(flags.bits));
+  Flags with_model = flags;
+  AQ_ASSIGN_OR_RETURN(with_model.measure.model, bench::WriteSyntheticFile(network, {bits, BorderOf(flags)}));
+  with_model.measure.name = flags.synthetic + "_" + flags.bits;
+  return RunModel(with_model);
 }
 
 Result<std::string> RunLayers(const Flags& flags) {
   const bench::MeasureOptions& measure = flags.measure;
-  AQ_ASSIGN_OR_RETURN(
-      const bench::LayerTable table,
-      bench::MeasureLayers({.network = flags.layers,
-                            .bits = flags.bits,
-                            .isa = measure.isa,
-                            .border = flags.border == "table" ? bench::Border::kTable : bench::Border::kNearest,
-                            .against = flags.against,
-                            .num_runs = measure.num_runs,
-                            .min_secs = measure.min_secs,
-                            .max_secs = measure.max_secs}));
+  AQ_ASSIGN_OR_RETURN(const bench::LayerTable table, bench::MeasureLayers({.network = flags.layers,
+                                                                           .bits = flags.bits,
+                                                                           .isa = measure.isa,
+                                                                           .border = BorderOf(flags),
+                                                                           .against = flags.against,
+                                                                           .num_runs = measure.num_runs,
+                                                                           .min_secs = measure.min_secs,
+                                                                           .max_secs = measure.max_secs}));
   if (!flags.is_quiet) {
     for (const bench::PeerRun& peer : table.peers) {
       std::fprintf(stderr, "against %s: %s\n", peer.name.c_str(), peer.description.c_str());
@@ -68,12 +87,14 @@ Result<std::string> RunPeak(const Flags& flags) {
 
 struct Mode {
   bool (*is_asked_for)(const Flags& flags);
+  bool is_of_model;  // and so has all formats
   Result<std::string> (*run)(const Flags& flags);
 };
 constexpr Mode kModes[] = {
-    {[](const Flags& flags) { return !flags.layers.empty(); }, RunLayers},
-    {[](const Flags& flags) { return flags.is_peak; }, RunPeak},
-    {[](const Flags& flags) { return !flags.measure.model.empty(); }, RunModel},
+    {[](const Flags& flags) { return !flags.layers.empty(); }, false, RunLayers},
+    {[](const Flags& flags) { return flags.is_peak; }, false, RunPeak},
+    {[](const Flags& flags) { return !flags.synthetic.empty(); }, true, RunSynthetic},
+    {[](const Flags& flags) { return !flags.measure.model.empty(); }, true, RunModel},
 };
 
 void AddFlags(CLI::App* app, Flags* flags) {
@@ -84,27 +105,32 @@ void AddFlags(CLI::App* app, Flags* flags) {
                             ->check(CLI::IsMember(bench::NetworkNames()))
                             ->type_name("NETWORK");
   CLI::Option* peak = app->add_flag("--peak", flags->is_peak, "Measure what instructions and memory can give");
-  CLI::Option* const modes[] = {model, layers, peak};
+  CLI::Option* synthetic =
+      app->add_option("--synthetic", flags->synthetic, "Time a network with made-up weights; first, last layer 8 bits")
+          ->check(CLI::IsMember(bench::NetworkNames()))
+          ->type_name("NETWORK");
+  CLI::Option* const modes[] = {model, layers, synthetic, peak};
   for (CLI::Option* mode : modes) {
     for (CLI::Option* other : modes) {
       if (other != mode) mode->excludes(other);
     }
   }
-  app->add_option("--bits", flags->bits, "With --layers: widths of weights and activations (w8a8)")
+  app->add_option("--bits", flags->bits, "With --layers, --synthetic: widths of weights and activations (w8a8)")
       ->check([](const std::string& text) { return bench::ParseBits(text).status().message(); })
       ->type_name("wWaA");
-  app->add_option("--border", flags->border, "With --layers: rounding borders, nearest or table (nearest)")
+  app->add_option("--border", flags->border, "With --layers, --synthetic: rounding borders, nearest or table (nearest)")
       ->check(CLI::IsMember({"nearest", "table"}))
-      ->needs(layers)
       ->type_name("NAME");
   app->add_option("--against", flags->against, "With --layers: also int8 of xnnpack, onednn")
       ->delimiter(',')
       ->check(CLI::IsMember(bench::PeerNames()))
       ->needs(layers)
       ->type_name("NAME,...");
-  app->add_option("-t,--num-threads,--threads", measure.num_threads, "Threads (1); -1: cores, at most 4")
+  app->add_option("-t,--num-threads,--threads", flags->num_threads,
+                  "Threads (1); -1: cores, at most 4; or several: 1,2")
+      ->delimiter(',')
       ->check(CLI::Range(-1, 64))
-      ->type_name("N");
+      ->type_name("N,...");
   app->add_option("-r,--num-runs,--repetitions", measure.num_runs, "Runs at least (50)")
       ->check(CLI::Range(1, 1000000000))
       ->type_name("N");
@@ -139,13 +165,13 @@ int Main(int argc, char** argv) {
     tools::ParseArguments(&app, argc, argv);
     mode = std::find_if(std::begin(kModes), std::end(kModes), [&](const Mode& m) { return m.is_asked_for(flags); });
     if (mode == std::end(kModes)) throw CLI::RequiredError("model");
-    if (mode->run != RunModel && flags.format != "md" && flags.format != "json") {
+    if (!mode->is_of_model && flags.format != "md" && flags.format != "json") {
       throw CLI::ValidationError("--output", flags.format + " is for models only");
     }
   } catch (const CLI::ParseError& error) {
     return tools::ReportParseError(app, error);
   }
-  if (!flags.is_quiet) std::fputs(bench::Context(flags.measure).c_str(), stderr);
+  if (!flags.is_quiet) std::fputs(bench::Context(flags.measure.isa).c_str(), stderr);
   const Result<std::string> report = mode->run(flags);
   if (!report.ok()) {
     std::fprintf(stderr, "aq_bench: error: %s\n", report.status().message().c_str());

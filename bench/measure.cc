@@ -18,6 +18,14 @@ uint64_t Nanoseconds(Clock::time_point begin) {
 }
 double Milliseconds(Clock::time_point begin) { return static_cast<double>(Nanoseconds(begin)) * 1e-6; }
 
+// The peak so far becomes what is in use now: an earlier measurement must not show in this one.
+void ResetPeakRss() {
+  std::FILE* file = std::fopen("/proc/self/clear_refs", "w");
+  if (file == nullptr) return;
+  std::fputs("5", file);
+  std::fclose(file);
+}
+
 uint64_t PeakRssBytes() {
   std::FILE* status = std::fopen("/proc/self/status", "r");
   if (status == nullptr) return 0;
@@ -91,6 +99,7 @@ bool NeedsMoreRuns(int runs, double seconds, int min_runs, double min_secs, doub
 
 Result<Measurement> Measure(const MeasureOptions& options) {
   Measurement result;
+  ResetPeakRss();
   Clock::time_point begin = Clock::now();
   AQ_ASSIGN_OR_RETURN(const tools::ModelPtr model, tools::LoadModel(options.model));
   result.load_ms = Milliseconds(begin);

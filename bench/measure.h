@@ -14,6 +14,7 @@ namespace aq::bench {
 
 struct MeasureOptions {
   std::string model, isa;
+  std::string name;  // to show instead of the file's
   int num_threads = 1;
   int num_runs = 50;
   double min_secs = 1.0, max_secs = 150.0;
@@ -33,7 +34,7 @@ struct Measurement {
   std::vector<uint64_t> samples_ns;
   uint64_t macs = 0;  // of one run
   uint64_t file_bytes = 0, session_bytes = 0;
-  uint64_t peak_rss_bytes = 0;  // VmHWM; 0 where there is none
+  uint64_t peak_rss_bytes = 0;  // of the process since Measure began (VmHWM); 0 where there is none
   std::vector<OpTime> ops;      // in run order; only with is_op_profile
 };
 
