@@ -5,8 +5,10 @@
 #include <cstdio>
 #include <exception>
 
+#include "bench/kernel_benchmarks.h"
 #include "bench/layers.h"
 #include "bench/measure.h"
+#include "bench/module.h"
 #include "bench/peak.h"
 #include "bench/report.h"
 #include "bench/synthetic_file.h"
@@ -20,10 +22,10 @@ using namespace aq;
 
 struct Flags {
   bench::MeasureOptions measure;
-  std::string layers, synthetic, bits = "w8a8", border = "nearest", format = "md";
+  std::string layers, synthetic, bits = "w8a8", border = "nearest", filter, format = "md";
   std::vector<std::string> against;
   std::vector<int> num_threads = {1};
-  bool is_peak = false, is_quiet = false;
+  bool is_kernels = false, is_peak = false, is_quiet = false;
 };
 
 constexpr char kExamples[] =
@@ -32,6 +34,7 @@ constexpr char kExamples[] =
     "  aq_bench --layers resnet18 --bits w4a4 --isa avx2 --against xnnpack,onednn\n"
     "  aq_bench --synthetic resnet18 --bits w2a2 --num-threads 1,2\n"
     "  aq_bench --peak\n"
+    "  aq_bench --kernels --benchmark_filter=avx2_w4a8 --min-secs 0.1\n"
     "Every flag can also be set by the environment: AQ_<FLAG>, say AQ_NUM_RUNS=100.\n";
 
 bench::Border BorderOf(const Flags& flags) {
@@ -67,7 +70,8 @@ Result<std::string> RunLayers(const Flags& flags) {
                                                                            .against = flags.against,
                                                                            .num_runs = measure.num_runs,
                                                                            .min_secs = measure.min_secs,
-                                                                           .max_secs = measure.max_secs}));
+                                                                           .max_secs = measure.max_secs,
+                                                                           .warmup_runs = measure.warmup_runs}));
   if (!flags.is_quiet) {
     for (const bench::PeerRun& peer : table.peers) {
       std::fprintf(stderr, "against %s: %s\n", peer.name.c_str(), peer.description.c_str());
@@ -76,13 +80,26 @@ Result<std::string> RunLayers(const Flags& flags) {
   return bench::ReportLayers(table, flags.format);
 }
 
-Result<std::string> RunPeak(const Flags& flags) {
+// All of this machine, or what --isa leaves of them.
+Result<IsaSet> IsasOf(const Flags& flags) {
+  const std::string& name = flags.measure.isa;
   IsaSet isas = DetectIsas();
   std::string error;
-  if (!flags.measure.isa.empty() && !LimitIsas(flags.measure.isa.c_str(), DetectIsas(), &isas, &error)) {
-    return Error(Code::kUnsupported, "%s", error.c_str());
-  }
+  if (name.empty() || LimitIsas(name.c_str(), DetectIsas(), &isas, &error)) return isas;
+  return Error(Code::kInvalidArgument, "%s", error.c_str());
+}
+
+Result<std::string> RunPeak(const Flags& flags) {
+  AQ_ASSIGN_OR_RETURN(const IsaSet isas, IsasOf(flags));
   return bench::ReportPeaks(bench::MeasurePeaks(isas, flags.measure.num_runs), flags.format);
+}
+
+Result<std::string> RunKernels(const Flags& flags) {
+  AQ_ASSIGN_OR_RETURN(const IsaSet isas, IsasOf(flags));
+  AQ_ASSIGN_OR_RETURN(void* const run, bench::LoadFunction("kernels", bench::kRunKernelBenchmarks));
+  AQ_RETURN_IF_ERROR(reinterpret_cast<bench::RunKernelBenchmarks*>(run)(
+      {.filter = flags.filter, .min_secs = flags.measure.min_secs, .is_json = flags.format == "json", .isas = isas}));
+  return std::string();
 }
 
 struct Mode {
@@ -93,6 +110,7 @@ struct Mode {
 constexpr Mode kModes[] = {
     {[](const Flags& flags) { return !flags.layers.empty(); }, false, RunLayers},
     {[](const Flags& flags) { return flags.is_peak; }, false, RunPeak},
+    {[](const Flags& flags) { return flags.is_kernels; }, false, RunKernels},
     {[](const Flags& flags) { return !flags.synthetic.empty(); }, true, RunSynthetic},
     {[](const Flags& flags) { return !flags.measure.model.empty(); }, true, RunModel},
 };
@@ -109,7 +127,8 @@ void AddFlags(CLI::App* app, Flags* flags) {
       app->add_option("--synthetic", flags->synthetic, "Time a network with made-up weights; first, last layer 8 bits")
           ->check(CLI::IsMember(bench::NetworkNames()))
           ->type_name("NETWORK");
-  CLI::Option* const modes[] = {model, layers, synthetic, peak};
+  CLI::Option* kernels = app->add_flag("--kernels", flags->is_kernels, "Time each row of the kernel tables alone");
+  CLI::Option* const modes[] = {model, layers, synthetic, peak, kernels};
   for (CLI::Option* mode : modes) {
     for (CLI::Option* other : modes) {
       if (other != mode) mode->excludes(other);
@@ -126,6 +145,9 @@ void AddFlags(CLI::App* app, Flags* flags) {
       ->check(CLI::IsMember(bench::PeerNames()))
       ->needs(layers)
       ->type_name("NAME,...");
+  app->add_option("--benchmark-filter", flags->filter, "With --kernels: which, as Google Benchmark's flag")
+      ->needs(kernels)
+      ->type_name("REGEX");
   app->add_option("-t,--num-threads,--threads", flags->num_threads,
                   "Threads (1); -1: cores, at most 4; or several: 1,2")
       ->delimiter(',')

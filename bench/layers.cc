@@ -6,16 +6,14 @@
 #include <chrono>
 #include <functional>
 
+#include "bench/cpu_clock.h"
 #include "bench/measure.h"
 #include "bench/peak.h"
 #include "bench/statistics.h"
-#include "bench/thread_clock.h"
 #include "tools/aqm_model.h"
 
 namespace aq::bench {
 namespace {
-
-constexpr int kWarmupRounds = 3;
 
 // A session of a one-layer model. Op 0 makes the layer's input (synthetic.h), op 1 is the layer.
 class LayerSession {
@@ -73,7 +71,7 @@ uint64_t TimeOf(const std::function<void()>& run) {
 }
 
 void RunRounds(const LayersOptions& options, std::vector<Contestant>* contestants) {
-  for (int i = 0; i < kWarmupRounds; ++i) {
+  for (int i = 0; i < options.warmup_runs; ++i) {
     for (Contestant& contestant : *contestants) contestant.run();
   }
   const auto begin = std::chrono::steady_clock::now();

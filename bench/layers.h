@@ -23,6 +23,7 @@ struct LayersOptions {
   std::vector<std::string> against;         // peers
   int num_runs = 50;                        // of each layer at least
   double min_secs = 1.0, max_secs = 150.0;  // of each layer
+  int warmup_runs = 1;
 };
 
 struct LayerTime {

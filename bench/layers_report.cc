@@ -19,10 +19,12 @@ struct Totals {
   std::vector<double> peer_ms;
 };
 
-Totals TotalsOf(const LayerTable& table) {
+// Of the layers whose names begin with `kind`.
+Totals TotalsOf(const LayerTable& table, const std::string& kind) {
   Totals totals;
   totals.peer_ms.resize(table.peers.size());
   for (const LayerTime& layer : table.layers) {
+    if (!layer.name.starts_with(kind)) continue;
     const double macs = static_cast<double>(layer.macs) * layer.count;
     totals.macs += macs;
     totals.aq_ms += layer.aq_ms * layer.count;
@@ -36,6 +38,12 @@ std::string PeerCells(double aq_ms, const std::vector<double>& peer_ms) {
   std::string text;
   for (const double ms : peer_ms) text += Format(" %.4f | %.2f |", ms, ms / aq_ms);
   return text;
+}
+
+std::string TotalsRow(const char* name, const Totals& totals) {
+  return Format("| %s | | | %.2f | | %.4f | %.1f | %.0f |", name, totals.macs * 1e-6, totals.aq_ms,
+                Rate(totals.macs, totals.aq_ms), 100 * totals.at_peak_ms / totals.aq_ms) +
+         PeerCells(totals.aq_ms, totals.peer_ms) + "\n";
 }
 
 std::string BitsName(const LayerBits& bits) { return Format("w%da%d", bits.weights, bits.input); }
@@ -59,10 +67,11 @@ std::string Markdown(const LayerTable& table) {
     text += Format(" | %.4f | %.1f | %.0f |", layer.aq_ms, rate, layer.peak > 0 ? 100 * rate / layer.peak : 0) +
             PeerCells(layer.aq_ms, layer.peer_ms) + "\n";
   }
-  const Totals totals = TotalsOf(table);
-  text += Format("| network | | | %.2f | | %.4f | %.1f | %.0f |", totals.macs * 1e-6, totals.aq_ms,
-                 Rate(totals.macs, totals.aq_ms), 100 * totals.at_peak_ms / totals.aq_ms) +
-          PeerCells(totals.aq_ms, totals.peer_ms) + "\n\nPeaks, measured in the same rounds:";
+  for (const char* kind : {"conv", "dw", "dense"}) {
+    const Totals totals = TotalsOf(table, kind);
+    if (totals.macs > 0) text += TotalsRow((std::string("all ") + kind).c_str(), totals);
+  }
+  text += TotalsRow("network", TotalsOf(table, "")) + "\nPeaks, measured in the same rounds:";
   std::vector<std::string> seen;
   for (const LayerTime& layer : table.layers) {
     bool is_new = true;
@@ -97,7 +106,7 @@ std::string Json(const LayerTable& table) {
             JsonTimes(table, layer.aq_ms, layer.peer_ms) + "}";
     separator = ",\n";
   }
-  const Totals totals = TotalsOf(table);
+  const Totals totals = TotalsOf(table, "");
   std::vector<double> ratios;
   for (const double ms : totals.peer_ms) ratios.push_back(ms / totals.aq_ms);
   return text + "\n  ],\n  \"total\": {" + JsonTimes(table, totals.aq_ms, totals.peer_ms) +

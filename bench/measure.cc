@@ -6,6 +6,8 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "bench/cpu_clock.h"
+#include "bench/statistics.h"
 #include "tools/aqm_model.h"
 
 namespace aq::bench {
@@ -44,35 +46,47 @@ Status RunOnce(aq_session* session) {
   return Error(tools::CodeOf(status), "run: %s", aq_status_string(status));
 }
 
-// Appends to `samples`, unless it is null.
-Status RunSeries(aq_session* session, int min_runs, double min_secs, double max_secs, std::vector<uint64_t>* samples) {
+// Appends to the samples of `result`, unless it is null.
+Status RunSeries(aq_session* session, int min_runs, double min_secs, double max_secs, Measurement* result) {
   const Clock::time_point begin = Clock::now();
   for (int runs = 0; NeedsMoreRuns(runs, Milliseconds(begin) * 1e-3, min_runs, min_secs, max_secs); ++runs) {
+    const uint64_t cpu_begin = ProcessNanoseconds();
     const Clock::time_point run_begin = Clock::now();
     AQ_RETURN_IF_ERROR(RunOnce(session));
-    if (samples != nullptr) samples->push_back(Nanoseconds(run_begin));
+    if (result == nullptr) continue;
+    result->samples_ns.push_back(Nanoseconds(run_begin));
+    result->cpu_samples_ns.push_back(ProcessNanoseconds() - cpu_begin);
   }
   return {};
 }
 
+struct OpSamples {
+  OpTime op;
+  std::vector<uint64_t> nanoseconds;
+};
+
 void AddOpEvent(void* user, const aq_op_event* event) {
-  auto* ops = static_cast<std::vector<OpTime>*>(user);
+  auto* ops = static_cast<std::vector<OpSamples>*>(user);
   if (event->index >= ops->size()) ops->resize(event->index + 1);
-  OpTime& op = (*ops)[event->index];
+  auto& [op, nanoseconds] = (*ops)[event->index];
   if (op.type.empty()) {
     op.name = event->name;
     op.type = event->type;
     op.kernel = event->kernel != nullptr ? event->kernel : "";
     op.macs = event->macs;
   }
-  op.ms += static_cast<double>(event->nanoseconds) * 1e-6;
+  nanoseconds.push_back(event->nanoseconds);
 }
 
 Status ProfileOps(aq_session* session, int runs, std::vector<OpTime>* ops) {
-  if (aq_session_set_observer(session, AddOpEvent, ops) != AQ_OK) return Error(Code::kInternal, "no op observer");
+  std::vector<OpSamples> samples;
+  if (aq_session_set_observer(session, AddOpEvent, &samples) != AQ_OK) return Error(Code::kInternal, "no op observer");
   for (int run = 0; run < runs; ++run) AQ_RETURN_IF_ERROR(RunOnce(session));
   aq_session_set_observer(session, nullptr, nullptr);
-  for (OpTime& op : *ops) op.ms /= runs;
+  for (auto& [op, nanoseconds] : samples) {
+    op.ms = Summarize(nanoseconds).median;
+    ops->push_back(std::move(op));
+  }
   return {};
 }
 
@@ -120,8 +134,7 @@ Result<Measurement> Measure(const MeasureOptions& options) {
     AQ_RETURN_IF_ERROR(
         RunSeries(session.get(), options.warmup_runs, options.warmup_min_secs, options.max_secs, nullptr));
   }
-  AQ_RETURN_IF_ERROR(
-      RunSeries(session.get(), options.num_runs, options.min_secs, options.max_secs, &result.samples_ns));
+  AQ_RETURN_IF_ERROR(RunSeries(session.get(), options.num_runs, options.min_secs, options.max_secs, &result));
 
   // One observed run always: it tells the MACs.
   std::vector<OpTime> ops;

@@ -25,14 +25,15 @@ struct MeasureOptions {
 
 struct OpTime {
   std::string name, type, kernel;
-  double ms = 0;  // mean per run
+  double ms = 0;  // median over the runs
   uint64_t macs = 0;
 };
 
 struct Measurement {
   double load_ms = 0, prepare_ms = 0, first_run_ms = 0;
-  std::vector<uint64_t> samples_ns;
-  uint64_t macs = 0;  // of one run
+  std::vector<uint64_t> samples_ns;      // wall time of each run
+  std::vector<uint64_t> cpu_samples_ns;  // CPU time of the process in each run: of all threads together
+  uint64_t macs = 0;                     // of one run
   uint64_t file_bytes = 0, session_bytes = 0;
   uint64_t peak_rss_bytes = 0;  // of the process since Measure began (VmHWM); 0 where there is none
   std::vector<OpTime> ops;      // in run order; only with is_op_profile

@@ -6,9 +6,9 @@
 #include <cassert>
 #include <functional>
 
+#include "bench/cpu_clock.h"
 #include "bench/peak_kernels.h"
 #include "bench/statistics.h"
-#include "bench/thread_clock.h"
 #include "runtime/include/aq/aq.h"
 #include "tools/json.h"
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Another library's int8 layers, to run beside ours. Each peer is a module, peer_<name>.cc, loaded only when --against
-// asks for it: its libraries must not show up in aq_bench's own memory, and a build without them loses nothing else.
+// Another library's int8 layers, to run beside ours. Each peer is a module (module.h), peer_<name>.cc.
 #pragma once
 
 #include <memory>
@@ -33,7 +32,8 @@ std::vector<std::string> PeerNames();
 // On one thread, with nothing newer than `isa`; once per name and process. kUnsupported: not in this build.
 Result<std::unique_ptr<Peer>> LoadPeer(const std::string& name, Isa isa);
 
-// What a module exports as "aq_make_peer".
+// What such a module exports.
 using MakePeer = Status(Isa isa, std::unique_ptr<Peer>* peer);
+inline constexpr char kMakePeer[] = "aq_make_peer";
 
 }  // namespace aq::bench

@@ -30,16 +30,17 @@ double Mebibytes(uint64_t bytes) { return static_cast<double>(bytes) / (1 << 20)
 
 std::string Markdown(const std::vector<Run>& runs) {
   std::string text =
-      "| model | size MiB | threads | runs | mean ms | sd | min | p50 | p90 | p99 | first | load | GMAC/s | peak MiB "
-      "|\n"
-      "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n";
+      "| model | size MiB | threads | runs | mean ms | sd | min | p50 | p90 | p99 | first | load | GMAC/s | peak "
+      "MiB | cpu p50 |\n"
+      "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n";
   for (const auto& [options, m] : runs) {
     const Statistics s = Summarize(m.samples_ns);
     text += "| " + ModelName(options);
     text +=
-        Format(" | %.2f | %d | %zu | %.3f | %.3f | %.3f | %.3f | %.3f | %.3f | %.3f | %.2f | %.1f | %.1f |\n",
+        Format(" | %.2f | %d | %zu | %.3f | %.3f | %.3f | %.3f | %.3f | %.3f | %.3f | %.2f | %.1f | %.1f | %.3f |\n",
                Mebibytes(m.file_bytes), options.num_threads, m.samples_ns.size(), s.mean, s.sd, s.min, s.median, s.p90,
-               s.p99, m.first_run_ms, m.load_ms + m.prepare_ms, Rate(m.macs, s.mean), Mebibytes(m.peak_rss_bytes));
+               s.p99, m.first_run_ms, m.load_ms + m.prepare_ms, Rate(m.macs, s.mean), Mebibytes(m.peak_rss_bytes),
+               Summarize(m.cpu_samples_ns).median);
   }
   for (const auto& [options, m] : runs) {
     if (m.ops.empty()) continue;
@@ -79,15 +80,16 @@ std::string Csv(const std::vector<Run>& runs) {
   if (!runs.front().measurement.ops.empty()) return OpsCsv(runs);
   std::string text =
       "model,file_bytes,num_threads,runs,mean_ms,sd_ms,min_ms,median_ms,p90_ms,p99_ms,first_run_ms,load_ms,"
-      "prepare_ms,macs,gmac_per_s,session_bytes,peak_rss_bytes\n";
+      "prepare_ms,macs,gmac_per_s,session_bytes,peak_rss_bytes,median_cpu_ms\n";
   for (const auto& [options, m] : runs) {
     const Statistics s = Summarize(m.samples_ns);
     text += Cell(ModelName(options));
-    text += Format(",%llu,%d,%zu,%.6f,%.6f,%.6f,%.6f,%.6f,%.6f,%.6f,%.6f,%.6f,%llu,%.3f,%llu,%llu\n",
+    text += Format(",%llu,%d,%zu,%.6f,%.6f,%.6f,%.6f,%.6f,%.6f,%.6f,%.6f,%.6f,%llu,%.3f,%llu,%llu,%.6f\n",
                    static_cast<unsigned long long>(m.file_bytes), options.num_threads, m.samples_ns.size(), s.mean,
                    s.sd, s.min, s.median, s.p90, s.p99, m.first_run_ms, m.load_ms, m.prepare_ms,
                    static_cast<unsigned long long>(m.macs), Rate(m.macs, s.mean),
-                   static_cast<unsigned long long>(m.session_bytes), static_cast<unsigned long long>(m.peak_rss_bytes));
+                   static_cast<unsigned long long>(m.session_bytes), static_cast<unsigned long long>(m.peak_rss_bytes),
+                   Summarize(m.cpu_samples_ns).median);
   }
   return text;
 }
@@ -111,6 +113,7 @@ std::string JsonOfRun(const Run& run) {
   text += Format("  \"file_bytes\": %llu,\n  \"session_bytes\": %llu,\n  \"peak_rss_bytes\": %llu,\n",
                  static_cast<unsigned long long>(m.file_bytes), static_cast<unsigned long long>(m.session_bytes),
                  static_cast<unsigned long long>(m.peak_rss_bytes));
+  text += Format("  \"median_cpu_ms\": %.6f,\n", Summarize(m.cpu_samples_ns).median);
   text += "  \"samples_ns\": [";
   for (size_t i = 0; i < m.samples_ns.size(); ++i) {
     text += Format("%s%llu", i == 0 ? "" : ", ", static_cast<unsigned long long>(m.samples_ns[i]));
