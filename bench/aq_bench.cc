@@ -91,7 +91,8 @@ Result<IsaSet> IsasOf(const Flags& flags) {
 
 Result<std::string> RunPeak(const Flags& flags) {
   AQ_ASSIGN_OR_RETURN(const IsaSet isas, IsasOf(flags));
-  return bench::ReportPeaks(bench::MeasurePeaks(isas, flags.measure.num_runs), flags.format);
+  const int runs = flags.measure.num_runs;
+  return bench::ReportPeaks({bench::MeasureRates(isas, runs), bench::MeasureReads(isas, runs)}, flags.format);
 }
 
 Result<std::string> RunKernels(const Flags& flags) {

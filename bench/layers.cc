@@ -131,7 +131,7 @@ Result<Isa> ChooseIsa(const std::string& name) {
   chosen = chosen.substr(chosen.rfind(',') + 1);
   Isa isa;
   if (ParseIsa(chosen.c_str(), &isa)) return isa;
-  return Error(Code::kUnsupported, "no instruction set %s; this machine and build have %s", chosen.c_str(),
+  return Error(Code::kInvalidArgument, "no instruction set %s; this machine and build have %s", chosen.c_str(),
                aq_isa_usable());
 }
 

@@ -114,14 +114,19 @@ PeakKernel BoundOf(Isa isa, int weight_bits, int activation_bits) {
   return bound;
 }
 
-Peaks MeasurePeaks(IsaSet isas, int runs) {
-  Peaks peaks;
+std::vector<PeakRate> MeasureRates(IsaSet isas, int runs) {
+  std::vector<PeakRate> rates;
   for (const PeakKernel& kernel : PeakKernels(isas)) {
     const Rate rate = RateOf(kernel.macs * static_cast<double>(kPeakSteps), runs, [&] { kernel.run(kPeakSteps); });
-    peaks.rates.push_back({kernel, rate.median, rate.best});
+    rates.push_back({kernel, rate.median, rate.best});
   }
-  for (const Level& level : kLevels) peaks.reads.push_back(MeasureRead(level, isas, runs));
-  return peaks;
+  return rates;
+}
+
+std::vector<ReadRate> MeasureReads(IsaSet isas, int runs) {
+  std::vector<ReadRate> reads;
+  for (const Level& level : kLevels) reads.push_back(MeasureRead(level, isas, runs));
+  return reads;
 }
 
 std::string ReportPeaks(const Peaks& peaks, const std::string& format) {

@@ -44,7 +44,8 @@ struct Peaks {
   std::vector<PeakRate> rates;
   std::vector<ReadRate> reads;
 };
-Peaks MeasurePeaks(IsaSet isas, int runs);
+std::vector<PeakRate> MeasureRates(IsaSet isas, int runs);
+std::vector<ReadRate> MeasureReads(IsaSet isas, int runs);
 // format: md or json.
 std::string ReportPeaks(const Peaks& peaks, const std::string& format);
 
