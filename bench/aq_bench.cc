@@ -73,8 +73,8 @@ Result<std::string> RunLayers(const Flags& flags) {
                                                                            .max_secs = measure.max_secs,
                                                                            .warmup_runs = measure.warmup_runs}));
   if (!flags.is_quiet) {
-    for (const bench::PeerRun& peer : table.peers) {
-      std::fprintf(stderr, "against %s: %s\n", peer.name.c_str(), peer.description.c_str());
+    for (const bench::Rival& rival : table.rivals) {
+      std::fprintf(stderr, "against %s: %s\n", rival.name.c_str(), rival.description.c_str());
     }
   }
   return bench::ReportLayers(table, flags.format);
@@ -138,7 +138,9 @@ void AddFlags(CLI::App* app, Flags* flags) {
   app->add_option("--bits", flags->bits, "With --layers, --synthetic: widths of weights and activations (w8a8)")
       ->check([](const std::string& text) { return bench::ParseBits(text).status().message(); })
       ->type_name("wWaA");
-  app->add_option("--border", flags->border, "With --layers, --synthetic: rounding borders, nearest or table (nearest)")
+  app->add_option("--border", flags->border,
+                  "With --layers, --synthetic: rounding borders, nearest or table (nearest); the table of layers then "
+                  "shows both")
       ->check(CLI::IsMember({"nearest", "table"}))
       ->type_name("NAME");
   app->add_option("--against", flags->against, "With --layers: also int8 of xnnpack, onednn")

@@ -93,11 +93,14 @@ struct Setup {
   std::vector<std::unique_ptr<Peer>> peers;
 };
 
+Result<std::unique_ptr<LayerSession>> MakeSession(const Setup& setup, const DistinctLayer& layer, Border border) {
+  return LayerSession::Create(SyntheticLayer(setup.network, layer.op, {setup.bits, border}), IsaName(setup.isa));
+}
+
 Result<LayerTime> MeasureLayer(const Setup& setup, const DistinctLayer& layer) {
   const NetworkOp& op = setup.network.ops[layer.op];
   const LayerBits bits = BitsOfLayer(setup.network, layer.op, setup.bits);
-  const std::vector<uint8_t> file = SyntheticLayer(setup.network, layer.op, {setup.bits, setup.options.border});
-  AQ_ASSIGN_OR_RETURN(const std::unique_ptr<LayerSession> session, LayerSession::Create(file, IsaName(setup.isa)));
+  AQ_ASSIGN_OR_RETURN(const std::unique_ptr<LayerSession> session, MakeSession(setup, layer, setup.options.border));
   const PeakKernel bound = BoundOf(setup.isa, bits.weights, bits.input);
 
   std::vector<Contestant> contestants;
@@ -110,6 +113,11 @@ Result<LayerTime> MeasureLayer(const Setup& setup, const DistinctLayer& layer) {
     peer_layers.push_back(std::move(peer_layer));
     contestants.push_back({[running] { return TimeOf([running] { running->Run(); }); }, {}});
   }
+  std::unique_ptr<LayerSession> nearest;
+  if (setup.options.border != Border::kNearest) {
+    AQ_ASSIGN_OR_RETURN(nearest, MakeSession(setup, layer, Border::kNearest));
+    contestants.push_back({[&] { return nearest->Run(); }, {}});
+  }
   RunRounds(setup.options, &contestants);
 
   LayerTime time{.name = layer.name,
@@ -118,10 +126,10 @@ Result<LayerTime> MeasureLayer(const Setup& setup, const DistinctLayer& layer) {
                  .macs = MacsOf(op.geometry),
                  .bits = bits,
                  .aq_ms = MedianMs(contestants[0]),
-                 .peer_ms = {},
+                 .rival_ms = {},
                  .bound = bound.name,
                  .peak = bound.macs * static_cast<double>(kPeakSteps) / MedianMs(contestants[1]) * 1e-6};
-  for (size_t i = 2; i < contestants.size(); ++i) time.peer_ms.push_back(MedianMs(contestants[i]));
+  for (size_t i = 2; i < contestants.size(); ++i) time.rival_ms.push_back(MedianMs(contestants[i]));
   return time;
 }
 
@@ -145,9 +153,10 @@ Result<LayerTable> MeasureLayers(const LayersOptions& options) {
   LayerTable table{options.network, IsaName(setup.isa), options.bits, options.border, {}, {}};
   for (const std::string& name : options.against) {
     AQ_ASSIGN_OR_RETURN(auto peer, LoadPeer(name, setup.isa));
-    table.peers.push_back({name, peer->description()});
+    table.rivals.push_back({name, peer->description()});
     setup.peers.push_back(std::move(peer));
   }
+  if (options.border != Border::kNearest) table.rivals.push_back({"nearest", "aq with nearest borders"});
   for (const DistinctLayer& layer : DistinctLayers(setup.network)) {
     AQ_ASSIGN_OR_RETURN(LayerTime time, MeasureLayer(setup, layer));
     table.layers.push_back(std::move(time));

@@ -32,19 +32,20 @@ struct LayerTime {
   uint64_t macs = 0;  // of one
   LayerBits bits;
   double aq_ms = 0;
-  std::vector<double> peer_ms;  // in the order of LayerTable::peers
-  std::string bound;            // the instructions `peak` was measured with
-  double peak = 0;              // GMAC/s, in the same rounds
+  std::vector<double> rival_ms;  // in the order of LayerTable::rivals
+  std::string bound;             // the instructions `peak` was measured with
+  double peak = 0;               // GMAC/s, in the same rounds
 };
 
-struct PeerRun {
+// What aq is compared with: the peers; and with learned borders aq itself with nearest ones.
+struct Rival {
   std::string name, description;
 };
 
 struct LayerTable {
   std::string network, isa, bits;
   Border border = Border::kNearest;
-  std::vector<PeerRun> peers;
+  std::vector<Rival> rivals;
   std::vector<LayerTime> layers;
 };
 

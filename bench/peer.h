@@ -22,7 +22,7 @@ class PeerLayer {
 class Peer {
  public:
   virtual ~Peer() = default;
-  // Which version and which ISA really runs: "oneDNN 2.6.3, avx2_vnni".
+  // Which version and which ISA really runs: "oneDNN 2.6.3, int8, avx2_vnni".
   virtual std::string description() const = 0;
   // int8 weights with a scale per output channel, 8-bit activations, channels last; made-up values.
   virtual Result<std::unique_ptr<PeerLayer>> Prepare(const ConvGeometry& geometry, bool is_dense) = 0;

@@ -80,7 +80,7 @@ class Onednn : public Peer {
       if (row.isa == dnnl::get_effective_cpu_isa()) name = row.name;
     }
     return "oneDNN " + std::to_string(version->major) + "." + std::to_string(version->minor) + "." +
-           std::to_string(version->patch) + ", " + name;
+           std::to_string(version->patch) + ", int8, " + name;
   }
 
   Result<std::unique_ptr<PeerLayer>> Prepare(const ConvGeometry& g, bool is_dense) override {

@@ -69,7 +69,7 @@ class XnnpackLayer : public PeerLayer {
 class Xnnpack : public Peer {
  public:
   explicit Xnnpack(const char* isa) : isa_(isa) {}
-  std::string description() const override { return std::string("XNNPACK " AQ_XNNPACK_VERSION ", ") + isa_; }
+  std::string description() const override { return std::string("XNNPACK " AQ_XNNPACK_VERSION ", int8, ") + isa_; }
   Result<std::unique_ptr<PeerLayer>> Prepare(const ConvGeometry& g, bool is_dense) override {
     auto layer = std::make_unique<XnnpackLayer>(g);
     if (is_dense ? layer->MakeDense(g) : layer->MakeConvolution(g)) return std::unique_ptr<PeerLayer>(std::move(layer));
