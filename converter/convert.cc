@@ -94,9 +94,8 @@ Result<std::vector<uint8_t>> Convert(const Graph& graph, const ImageSource& imag
   LearnedQuantization learned;
   const bool is_adaptive = options.rounding == Rounding::kAdaptive;
   if (is_adaptive) {
-    report->units.clear();
-    AQ_ASSIGN_OR_RETURN(
-        learned, Reconstruct(graph, plan, calibration.groups, images, chosen, options, progress, &report->units));
+    AQ_ASSIGN_OR_RETURN(learned,
+                        Reconstruct(graph, plan, calibration.groups, images, chosen, options, progress, report));
   }
   if (progress) progress("quantize", 0, 1);
   AQ_ASSIGN_OR_RETURN(Quantized quantized,

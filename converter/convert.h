@@ -32,10 +32,11 @@ class ImageSource {
   virtual Status Load(size_t i, std::vector<uint8_t>* pixels) const = 0;
 };
 
+// Each 2, 4 or 8. residual: of what a sum adds to its product, may be 0: whatever the other readers asked for.
 struct Bits {
-  int weights = 8, activations = 8;
-};                                                  // each 2, 4 or 8
-Result<Bits> ParseRecipe(const std::string& text);  // "w4a8"
+  int weights = 8, activations = 8, residual = 0;
+};
+Result<Bits> ParseRecipe(const std::string& text);  // "w4a8", "w2a2r8"
 
 enum class Edges { kQdrop, kBrecq };
 enum class Ranges { kMinMax, kPercentile, kMse };
@@ -54,8 +55,9 @@ struct ConvertOptions {
   bool bias_correction = true;
   Rounding rounding = Rounding::kNearest;
   Border border = Border::kNone;
-  int64_t iterations = 600;   // of each unit's reconstruction
-  bool learn_biases = false;  // reconstruction moves biases, too
+  int64_t iterations = 600;     // of each unit's reconstruction
+  bool learn_biases = false;    // reconstruction moves biases, too
+  int64_t tune_iterations = 0;  // of the whole network after the last unit; 0: none
   uint64_t seed = 1;
   int num_threads = 1;
   size_t calibration_count = 256;  // images used, at most the source's size
@@ -76,7 +78,14 @@ struct UnitReport {
   bool is_trained = false;  // false: nothing below 8 bits to learn
   double loss_before = 0, loss_after = 0, seconds = 0;
 };
+// Tuning of the whole network. Divergences: mean KL of the quantised from the float outputs, nats, on held-back images.
+struct TuneReport {
+  int64_t iterations = 0;  // 0: not tuned
+  double divergence_before = 0, divergence_after = 0, seconds = 0;
+  bool is_kept = false;  // false: it did not help, so the file is as before
+};
 struct ConvertReport {
+  TuneReport tuning;
   std::vector<UnitReport> units;  // empty unless the rounding is adaptive
   std::vector<LayerReport> layers;
   size_t checked_tensors = 0, checked_images = 0, differences = 0;

@@ -11,6 +11,7 @@
 #include "converter/training/losses.h"
 #include "converter/training/rng.h"
 #include "converter/training/run_nodes.h"
+#include "converter/tune.h"
 #include "converter/unit_network.h"
 #include "converter/units.h"
 
@@ -55,8 +56,7 @@ class Reconstruction {
         units_(SplitIntoUnits(graph)),
         network_(graph, plan, groups, options, units_) {}
 
-  Result<LearnedQuantization> Run(const ImageSource& images, std::span<const size_t> indices,
-                                  std::vector<UnitReport>* reports) {
+  Result<LearnedQuantization> Run(const ImageSource& images, std::span<const size_t> indices, ConvertReport* report) {
     images_ = static_cast<int64_t>(indices.size());
     order_.resize(indices.size());
     std::iota(order_.begin(), order_.end(), int64_t{0});
@@ -70,7 +70,10 @@ class Reconstruction {
       std::copy(input.data.begin(), input.data.end(), exact_.At(static_cast<int64_t>(begin)));
     }
     quantized_ = exact_;
-    for (unit_ = 0; unit_ < units_.size(); ++unit_) AQ_RETURN_IF_ERROR(RunUnit(units_[unit_], reports));
+    const std::vector<float> inputs = options_.tune_iterations > 0 ? exact_.data : std::vector<float>();
+    for (unit_ = 0; unit_ < units_.size(); ++unit_) AQ_RETURN_IF_ERROR(RunUnit(units_[unit_], &report->units));
+    if (options_.tune_iterations > 0)
+      AQ_RETURN_IF_ERROR(Tune(graph_, inputs, options_, progress_, &network_, &report->tuning));
     return network_.Export();
   }
 
@@ -246,8 +249,8 @@ class Reconstruction {
 Result<LearnedQuantization> Reconstruct(const Graph& graph, const ActivationPlan& plan,
                                         const std::vector<Histogram>& groups, const ImageSource& images,
                                         std::span<const size_t> indices, const ConvertOptions& options,
-                                        const Progress& progress, std::vector<UnitReport>* reports) {
-  return Reconstruction(graph, plan, groups, options, progress).Run(images, indices, reports);
+                                        const Progress& progress, ConvertReport* report) {
+  return Reconstruction(graph, plan, groups, options, progress).Run(images, indices, report);
 }
 
 }  // namespace aq::converter

@@ -55,6 +55,7 @@ class UnitNetwork {
   // What a unit can learn; activations only after its first Forward().
   std::vector<Layer*> Layers(const Unit& unit);
   std::vector<Activation*> Activations(const Unit& unit);
+  std::vector<Activation*> AllActivations();  // of all units so far
   LearnedQuantization Export() const;
 
  private:
