@@ -3,22 +3,12 @@
 #include "tools/convert_report.h"
 
 #include <cmath>
-#include <cstdarg>
 #include <cstdio>
 
 #include "tools/json.h"
 
 namespace aq::tools {
 namespace {
-
-[[gnu::format(printf, 1, 2)]] std::string Format(const char* format, ...) {
-  char text[1024];
-  va_list arguments;
-  va_start(arguments, format);
-  std::vsnprintf(text, sizeof text, format, arguments);
-  va_end(arguments);
-  return text;
-}
 
 // JSON has no infinity: an exact layer's SQNR is null.
 std::string Number(double value) { return std::isfinite(value) ? Format("%.4g", value) : "null"; }
