@@ -38,8 +38,13 @@ struct Bits {
 Result<Bits> ParseRecipe(const std::string& text);  // "w4a8"
 
 enum class Edges { kQdrop, kBrecq };
-enum class Ranges { kMinMax, kPercentile, kMse };
-enum class Rounding { kNearest, kAdaptive };
+// kCosine: largest cosine similarity, as in EasyQuant. kAciq: the analytic clip of a Laplace distribution.
+enum class Ranges { kMinMax, kPercentile, kMse, kCosine, kAciq };
+// kSearch: weights to nearest, borders by derivative-free search (algorithms.md 3.5).
+enum class Rounding { kNearest, kSearch, kAdaptive };
+// How weights are rounded where nothing is learned. kSquant: SQuant flips codes so that errors of a kernel and of a
+// channel sum to about zero.
+enum class WeightCodes { kNearest, kSquant };
 // What adaptive rounding learns besides weights and steps (algorithms.md 1.4), for codes of 2 and 4 bits. Where a class
 // cannot be had the next simpler one is used: see unit_network.h.
 enum class Border { kNone, kAffine, kAffineChannel, kFree, kFreeChannel };
@@ -53,13 +58,19 @@ struct ConvertOptions {
   bool asymmetric_weights = true;
   bool bias_correction = true;
   Rounding rounding = Rounding::kNearest;
+  WeightCodes weight_codes = WeightCodes::kNearest;
+  bool equalize = false;  // cross-layer equalisation (DFQ) before anything else
   Border border = Border::kNone;
   int64_t iterations = 600;   // of each unit's reconstruction
   bool learn_biases = false;  // reconstruction moves biases, too
   uint64_t seed = 1;
   int num_threads = 1;
-  size_t calibration_count = 256;  // images used, at most the source's size
-  size_t check_count = 32;         // images of the final bit-exactness check
+  size_t calibration_count = 256;             // images used, at most the source's size
+  size_t check_count = 32;                    // images of the final bit-exactness check
+  size_t max_memory_bytes = size_t{4} << 30;  // of reconstruction's caches; what exceeds it goes to scratch_folder
+  std::string scratch_folder = ".";
+  std::string checkpoint;   // file written after each unit of reconstruction; empty: none
+  bool is_resumed = false;  // continue from `checkpoint` if it exists
   Preprocess preprocess;
   std::map<std::string, std::string> metadata;  // recipe, labels, licence, calibration: stored as given
 };
@@ -67,6 +78,7 @@ struct ConvertOptions {
 struct LayerReport {
   std::string name, op, kernel_bits;  // "w4a4"
   double sqnr_db = 0;                 // cumulative: quantised network against float, this op's output
+  double own_sqnr_db = 0;             // of this op alone: quantised and float weights on the same quantised input
   double weight_sqnr_db = 0;
   double clipped_percent = 0;  // activations outside the range
 };
@@ -76,9 +88,22 @@ struct UnitReport {
   bool is_trained = false;  // false: nothing below 8 bits to learn
   double loss_before = 0, loss_after = 0, seconds = 0;
 };
+// How one stored activation is rounded. At most one of border, thresholds and gains is not nearest.
+struct BorderReport {
+  std::string tensor;
+  int bits = 8, zero_point = 0;
+  double scale = 0;
+  bool is_learned = false;
+  std::vector<uint8_t> border;       // [16]; empty unless per tensor
+  std::vector<uint16_t> thresholds;  // [c][3]; empty unless per channel
+  std::vector<float> gain;           // affine: [1] or [c]
+  std::vector<int32_t> offset;       // Q.8, the same
+  double moved_percent = 0;          // of the checked values: code differs from rounding to nearest
+};
 struct ConvertReport {
   std::vector<UnitReport> units;  // empty unless the rounding is adaptive
   std::vector<LayerReport> layers;
+  std::vector<BorderReport> borders;
   size_t checked_tensors = 0, checked_images = 0, differences = 0;
   double seconds = 0;
   size_t file_bytes = 0;
