@@ -10,6 +10,7 @@
 #include "converter/check.h"
 #include "converter/passes.h"
 #include "converter/quantize.h"
+#include "converter/recipe.h"
 #include "converter/reconstruct.h"
 #include "converter/report.h"
 #include "converter/simulate.h"
@@ -57,6 +58,16 @@ Status CheckAndMeasure(const Graph& graph, const ActivationPlan& plan, const Qua
   return check->Verdict();
 }
 
+// Eight bits are as good as float: without anything narrower there is nothing to learn.
+bool HasLowBits(const Graph& graph, const ActivationPlan& plan) {
+  for (size_t i = 0; i < graph.nodes.size(); ++i)
+    if (IsWeightLayer(graph.nodes[i]) && plan.bits[i].weights < 8) return true;
+  for (const std::vector<int>& widths : plan.widths)
+    for (const int width : widths)
+      if (width < 8) return true;
+  return false;
+}
+
 }  // namespace
 
 bool Preprocess::IsIdentity() const {
@@ -82,14 +93,16 @@ const char* BorderName(Border border) {
   return "";
 }
 
-Result<std::vector<uint8_t>> Convert(const Graph& graph, const ImageSource& images, const ConvertOptions& options,
+Result<std::vector<uint8_t>> Convert(const Graph& graph, const ImageSource& images, const ConvertOptions& wanted,
                                      const Progress& progress, ConvertReport* report) {
   const auto start = std::chrono::steady_clock::now();
   ConvertReport local;
   if (!report) report = &local;
-  AQ_RETURN_IF_ERROR(CheckArguments(graph, images, options));
-  const std::vector<size_t> chosen = ChooseImages(images.size(), options.calibration_count, options.seed);
-  AQ_ASSIGN_OR_RETURN(const ActivationPlan plan, PlanActivations(graph, options));
+  AQ_RETURN_IF_ERROR(CheckArguments(graph, images, wanted));
+  const std::vector<size_t> chosen = ChooseImages(images.size(), wanted.calibration_count, wanted.seed);
+  AQ_ASSIGN_OR_RETURN(const ActivationPlan plan, PlanActivations(graph, wanted));
+  ConvertOptions options = wanted;
+  if (!HasLowBits(graph, plan)) options.rounding = Rounding::kNearest;
   AQ_ASSIGN_OR_RETURN(const Calibration calibration, Calibrate(graph, plan, images, chosen, options, progress));
   LearnedQuantization learned;
   const bool is_adaptive = options.rounding == Rounding::kAdaptive;

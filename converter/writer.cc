@@ -54,7 +54,7 @@ std::string RecipeJson(const Graph& graph, const ActivationPlan& plan, const Con
        {{"weights",
          {{"bits", options.bits.weights}, {"granularity", "channel"}, {"symmetric", !options.asymmetric_weights}}},
         {"activations", {{"bits", options.bits.activations}, {"method", RangesName(options.ranges)}}},
-        {"rounding", "nearest"}}},
+        {"rounding", options.rounding == Rounding::kAdaptive ? "adaptive" : "nearest"}}},
       {"rules", rules}};
   if (options.bits.residual != 0) recipe["default"]["activations"]["residual_bits"] = options.bits.residual;
   return recipe.dump(-1, ' ', /*ensure_ascii=*/true, nlohmann::json::error_handler_t::replace);
@@ -82,7 +82,8 @@ std::map<std::string, std::string> BuildMetadata(const Graph& graph, const Activ
   metadata["aq.rounding"] = "nearest";
   if (options.rounding == Rounding::kAdaptive) {
     metadata["aq.rounding"] = "adaptive";
-    std::snprintf(text, sizeof text, "{\"border\":\"%s\",\"iterations\":%lld,\"learned_biases\":%s,\"tune_iterations\":%lld}",
+    std::snprintf(text, sizeof text,
+                  "{\"border\":\"%s\",\"iterations\":%lld,\"learned_biases\":%s,\"tune_iterations\":%lld}",
                   BorderName(options.border), static_cast<long long>(options.iterations),
                   options.learn_biases ? "true" : "false", static_cast<long long>(options.tune_iterations));
     metadata["aq.reconstruction"] = text;

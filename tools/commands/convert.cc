@@ -29,15 +29,14 @@ using converter::Graph;
 constexpr uint64_t kMaxTextBytes = 1 << 20;
 
 struct Flags {
-  std::string model, output, calib, recipe, recipe_file, edges = "qdrop", ranges, rounding = "nearest", border = "none",
-                                                         labels, report;
+  std::string model, output, calib, recipe, recipe_file, edges = "qdrop", ranges, rounding, border, labels, report;
   std::vector<std::string> layers;
-  size_t calib_count = ConvertOptions().calibration_count;
+  size_t calib_count = 0;
   uint64_t seed = ConvertOptions().seed;
   int threads = DefaultThreads();
   int64_t iterations = ConvertOptions().iterations, tune_iterations = ConvertOptions().tune_iterations;
   int residual_bits = 0;
-  bool is_symmetric = false, no_bias_correction = false, learn_biases = false, is_resumed = false;
+  bool is_symmetric = false, no_bias_correction = false, fixed_biases = false, is_resumed = false;
   uint64_t max_memory = ConvertOptions().max_memory_bytes;
   PreprocessFlags preprocess;
 };
@@ -57,6 +56,8 @@ const std::map<std::string, converter::Border> kBorders = {{"none", converter::B
                                                            {"affine-channel", converter::Border::kAffineChannel},
                                                            {"free", converter::Border::kFree},
                                                            {"free-channel", converter::Border::kFreeChannel}};
+
+constexpr size_t kLearningImages = 1024;
 
 // "REGEX=w8a8": the last '=' separates, a regular expression may hold others.
 Result<std::pair<std::string, converter::Bits>> ParseLayer(const std::string& text) {
@@ -115,15 +116,20 @@ Result<ConvertOptions> MakeOptions(const Flags& flags, const Graph& graph) {
   if (!flags.ranges.empty()) options.ranges = kRanges.at(flags.ranges);
   if (flags.is_symmetric) options.asymmetric_weights = false;
   if (flags.no_bias_correction) options.bias_correction = false;
-  options.rounding = kRoundings.at(flags.rounding);
-  options.border = kBorders.at(flags.border);
+  if (!flags.rounding.empty() || flags.recipe_file.empty())
+    options.rounding = flags.rounding.empty() ? converter::Rounding::kAdaptive : kRoundings.at(flags.rounding);
+  if (!flags.border.empty()) options.border = kBorders.at(flags.border);
   options.iterations = flags.iterations;
-  options.learn_biases = flags.learn_biases;
+  options.learn_biases = !flags.fixed_biases;
   options.tune_iterations = flags.tune_iterations;
   if (flags.residual_bits != 0) options.bits.residual = flags.residual_bits;
   options.seed = flags.seed;
   options.num_threads = flags.threads;
   options.calibration_count = flags.calib_count;
+  if (flags.calib_count == 0 && options.rounding == converter::Rounding::kAdaptive)
+    options.calibration_count = kLearningImages;
+  else if (flags.calib_count == 0)
+    options.calibration_count = ConvertOptions().calibration_count;
   options.max_memory_bytes = flags.max_memory;
   options.scratch_folder = ScratchFolder(flags.output);
   options.checkpoint = CheckpointPath(flags.output);
@@ -152,7 +158,7 @@ Status Convert(const Flags& flags, const CommonFlags& common) {
   AQ_ASSIGN_OR_RETURN(options.preprocess, ResolvePreprocess(flags.preprocess, dataset.get()));
   AQ_RETURN_IF_ERROR(CheckChannels(options.preprocess, shape));
   const InputSource images(dataset.get(), options.preprocess, shape);
-  options.calibration_count = std::min(flags.calib_count, images.size());
+  options.calibration_count = std::min(options.calibration_count, images.size());
 
   ConvertReport report;
   Progress progress(common.progress, stderr, StderrIsTerminal());
@@ -188,7 +194,7 @@ Run AddConvert(CLI::App* app, const CommonFlags* common) {
   app->add_option("--calib", flags->calib, "Calibration images, one of\n" + DatasetHelp())
       ->required()
       ->type_name("SPEC");
-  app->add_option("--calib-count", flags->calib_count, "Images used, chosen by the seed (256)")
+  app->add_option("--calib-count", flags->calib_count, "Images used, chosen by the seed (1024 to learn from, else 256)")
       ->check(CLI::Range(1, 1000000))
       ->type_name("N");
   app->add_option("--recipe", flags->recipe,
@@ -205,19 +211,20 @@ Run AddConvert(CLI::App* app, const CommonFlags* common) {
   app->add_option("--ranges", flags->ranges, "Activation ranges: minmax, percentile, mse, cosine or aciq (mse)")
       ->check(CLI::IsMember(kRanges))
       ->type_name("NAME");
-  app->add_option("--rounding", flags->rounding, "nearest, or adaptive: learned on the calibration images (nearest)")
+  app->add_option("--rounding", flags->rounding,
+                  "nearest, or adaptive: learned on the calibration images where there are less than 8 bits (adaptive)")
       ->check(CLI::IsMember(kRoundings))
       ->type_name("NAME");
-  app->add_option(
-         "--border", flags->border,
-         "Adaptive: rounding borders of activations: none, affine, affine-channel, free or free-channel (none)")
+  app->add_option("--border", flags->border,
+                  "Adaptive: rounding borders of activations: none, affine, affine-channel, free or free-channel "
+                  "(affine-channel)")
       ->check(CLI::IsMember(kBorders))
       ->type_name("CLASS");
-  app->add_option("--iterations", flags->iterations, "Adaptive: training steps of each block (600)")
+  app->add_option("--iterations", flags->iterations, "Adaptive: training steps of each block (300)")
       ->check(CLI::Range(1, 1000000))
       ->type_name("N");
   app->add_option("--tune-iterations", flags->tune_iterations,
-                  "Adaptive: training steps of the whole network after its blocks (0)")
+                  "Adaptive: training steps of the whole network after its blocks (1000)")
       ->check(CLI::Range(0, 1000000))
       ->type_name("N");
   app->add_option("--residual-bits", flags->residual_bits,
@@ -240,7 +247,7 @@ Run AddConvert(CLI::App* app, const CommonFlags* common) {
   app->add_option("--labels", flags->labels, "Class names, one a line, stored in the file")->type_name("FILE");
   app->add_option("--report-json", flags->report, "Write a per-layer report")->type_name("FILE");
   app->add_flag("--symmetric-weights", flags->is_symmetric, "No zero points for weights");
-  app->add_flag("--learn-biases", flags->learn_biases, "Adaptive: learn the biases of the blocks, too");
+  app->add_flag("--fixed-biases", flags->fixed_biases, "Adaptive: do not learn the blocks' biases");
   app->add_flag("--no-bias-correction", flags->no_bias_correction, "Leave the mean shift of quantisation in");
   return [flags, common] {
     const Status status = Convert(*flags, *common);
