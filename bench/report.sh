@@ -18,7 +18,10 @@ trap 'rm -rf "$folder"' EXIT
 
 load() { cut -d ' ' -f 1 /proc/loadavg; }
 layers() { "$bench" --quiet --min-secs "$min_secs" --layers "$@"; }
-has_isa() { "$bench" --quiet --peak --isa "$1" --num-runs 1 >"$folder/isa" 2>/dev/null; }
+# An ISA that this machine, and kernels of this build, have.
+has_isa() {
+  "$bench" --quiet --synthetic mobilenet_v2 --isa "$1" --num-runs 1 --min-secs 0 --warmup-runs 0 >"$folder/isa" 2>&1
+}
 
 # isa bits -> "| isa | bits | aq | xnnpack | faster | onednn | faster |" of the layers whose names begin with `$3`.
 sum_row() {
@@ -41,9 +44,7 @@ sum_table() {
 
 isas=()
 for isa in avx2 avxvnni avx512vnni; do
-  if has_isa "$isa" && layers mobilenet_v2 --isa "$isa" --num-runs 1 --min-secs 0 >"$folder/isa" 2>&1; then
-    isas+=("$isa")
-  fi
+  if has_isa "$isa"; then isas+=("$isa"); fi
 done
 load_before=$(load)
 
@@ -92,8 +93,7 @@ done
 
 for isa in "${isas[@]}"; do
   for bits in w8a8 w4a8 w2a8 w4a4 w2a2; do
-    layers mobilenet_v2 --bits "$bits" --isa "$isa" --against xnnpack,onednn --min-secs 0.1 -o json \
-      >"$folder/${isa}_$bits.json"
+    layers mobilenet_v2 --bits "$bits" --isa "$isa" --against xnnpack,onednn -o json >"$folder/${isa}_$bits.json"
   done
 done
 echo "## MobileNetV2, sum of its layers"
