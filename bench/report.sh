@@ -26,11 +26,13 @@ has_isa() {
 # isa bits -> "| isa | bits | aq | xnnpack | faster | onednn | faster |" of the layers whose names begin with `$3`.
 sum_row() {
   jq -r --arg kind "$3" '
-    def r: . * 1000 | round / 1000;
+    def ms: . * 1000 | round / 1000;
+    def ratio: . * 100 | round / 100;
     [.layers[] | select(.name | startswith($kind))] as $l
     | [($l | map(.count * .aq_ms) | add), ($l | map(.count * .xnnpack_ms) | add), ($l | map(.count * .onednn_ms) | add)]
       as [$aq, $xnnpack, $onednn]
-    | "| \(.isa) | \(.bits) | \($aq | r) | \($xnnpack | r) | \($xnnpack / $aq | r) | \($onednn | r) | \($onednn / $aq | r) |"
+    | "| \(.isa) | \(.bits) | \($aq | ms) | \($xnnpack | ms) | \($xnnpack / $aq | ratio) | \($onednn | ms) " +
+      "| \($onednn / $aq | ratio) |"
     ' "$folder/$1_$2.json"
 }
 sum_table() {
@@ -83,7 +85,7 @@ echo "|---|---|---:|---:|---:|---:|---:|"
 for isa in "${isas[@]}"; do sum_row "$isa" w8a8 "conv 7x7"; done
 echo
 for isa in "${isas[@]}"; do
-  for bits in w8a8 w4a4; do
+  for bits in w8a8 w2a2; do
     echo "### Its layers: $isa, $bits"
     echo
     layers resnet18 --bits "$bits" --isa "$isa" --against xnnpack,onednn
