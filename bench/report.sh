@@ -56,11 +56,12 @@ cat <<TEXT
 Made by \`bench/report.sh >bench/report.md\`; each table is one call of \`aq_bench\`, whose \`--help\` shows the modes.
 
 - $("$bench" --synthetic mobilenet_v2 --num-runs 1 --min-secs 0 --warmup-runs 0 2>&1 >"$folder/none" | tr -s ' ')
-- $(nproc) cores, $(date -u +%Y-%m-%d); 1-minute load when this began: $load_before, and while it ran: see the end.
+- $(nproc) cores, $(date -u +%Y-%m-%d); 1-minute load when this began: $load_before, when it ended: last line. A load above the number of
+  cores means that the machine was busy with other jobs: then wall times and 2 threads say nothing.
 - Times of layers are CPU time of one thread, medians; ours, the peers' and the instructions that bound us take turns
   call by call, so ratios and percentages hold on a busy machine, milliseconds less so.
 - "aq is faster" is their time through ours. XNNPACK and oneDNN run int8 whatever the bits of ours; on avx2 oneDNN adds
-  byte products with saturation (pmaddubsw), so its results are not exact, ours are.
+  byte products with saturation (pmaddubsw), so its results may differ from the exact ones; ours do not.
 - First and last layer are 8-bit throughout. A layer is timed without its residual; a network with it.
 
 ## Limits of this core
