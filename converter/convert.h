@@ -39,8 +39,13 @@ struct Bits {
 Result<Bits> ParseRecipe(const std::string& text);  // "w4a8", "w2a2r8"
 
 enum class Edges { kQdrop, kBrecq };
-enum class Ranges { kMinMax, kPercentile, kMse };
-enum class Rounding { kNearest, kAdaptive };
+// kCosine: largest cosine similarity, as in EasyQuant. kAciq: the analytic clip of a Laplace distribution.
+enum class Ranges { kMinMax, kPercentile, kMse, kCosine, kAciq };
+// kSearch: weights to nearest, borders by derivative-free search (algorithms.md 3.5).
+enum class Rounding { kNearest, kSearch, kAdaptive };
+// How weights are rounded where nothing is learned. kSquant: SQuant flips codes so that errors of a kernel and of a
+// channel sum to about zero.
+enum class WeightCodes { kNearest, kSquant };
 // What adaptive rounding learns besides weights and steps (algorithms.md 1.4), for codes of 2 and 4 bits. Where a class
 // cannot be had the next simpler one is used: see unit_network.h.
 enum class Border { kNone, kAffine, kAffineChannel, kFree, kFreeChannel };
@@ -54,14 +59,20 @@ struct ConvertOptions {
   bool asymmetric_weights = true;
   bool bias_correction = true;
   Rounding rounding = Rounding::kNearest;
+  WeightCodes weight_codes = WeightCodes::kNearest;
+  bool equalize = false;  // cross-layer equalisation (DFQ) before anything else
   Border border = Border::kNone;
   int64_t iterations = 600;     // of each unit's reconstruction
   bool learn_biases = false;    // reconstruction moves biases, too
   int64_t tune_iterations = 0;  // of the whole network after the last unit; 0: none
   uint64_t seed = 1;
   int num_threads = 1;
-  size_t calibration_count = 256;  // images used, at most the source's size
-  size_t check_count = 32;         // images of the final bit-exactness check
+  size_t calibration_count = 256;             // images used, at most the source's size
+  size_t check_count = 32;                    // images of the final bit-exactness check
+  size_t max_memory_bytes = size_t{4} << 30;  // of reconstruction's caches; what exceeds it goes to scratch_folder
+  std::string scratch_folder = ".";
+  std::string checkpoint;   // file written after each unit of reconstruction; empty: none
+  bool is_resumed = false;  // continue from `checkpoint` if it exists
   Preprocess preprocess;
   std::map<std::string, std::string> metadata;  // recipe, labels, licence, calibration: stored as given
 };
@@ -69,6 +80,7 @@ struct ConvertOptions {
 struct LayerReport {
   std::string name, op, kernel_bits;  // "w4a4"
   double sqnr_db = 0;                 // cumulative: quantised network against float, this op's output
+  double own_sqnr_db = 0;             // of this op alone: quantised and float weights on the same quantised input
   double weight_sqnr_db = 0;
   double clipped_percent = 0;  // activations outside the range
 };
@@ -78,16 +90,29 @@ struct UnitReport {
   bool is_trained = false;  // false: nothing below 8 bits to learn
   double loss_before = 0, loss_after = 0, seconds = 0;
 };
-// Tuning of the whole network. Divergences: mean KL of the quantised from the float outputs, nats, on held-back images.
+// Tuning of the whole network. Divergences of the quantised from the float outputs on held-back images (losses.h).
 struct TuneReport {
   int64_t iterations = 0;  // 0: not tuned
   double divergence_before = 0, divergence_after = 0, seconds = 0;
   bool is_kept = false;  // false: it did not help, so the file is as before
 };
+// How one stored activation is rounded. At most one of border, thresholds and gains is not nearest.
+struct BorderReport {
+  std::string tensor;
+  int bits = 8, zero_point = 0;
+  double scale = 0;
+  bool is_learned = false;
+  std::vector<uint8_t> border;       // [16]; empty unless per tensor
+  std::vector<uint16_t> thresholds;  // [c][3]; empty unless per channel
+  std::vector<float> gain;           // affine: [1] or [c]
+  std::vector<int32_t> offset;       // Q.8, the same
+  double moved_percent = 0;          // of the checked values: code differs from rounding to nearest
+};
 struct ConvertReport {
   TuneReport tuning;
   std::vector<UnitReport> units;  // empty unless the rounding is adaptive
   std::vector<LayerReport> layers;
+  std::vector<BorderReport> borders;
   size_t checked_tensors = 0, checked_images = 0, differences = 0;
   double seconds = 0;
   size_t file_bytes = 0;

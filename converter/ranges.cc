@@ -8,32 +8,6 @@
 #include "kernels/numerics.h"
 
 namespace aq::converter {
-namespace {
-
-QuantParams SearchParams(const Histogram& histogram, int bits) {
-  const Range full{std::min(histogram.range.low, 0.0f), std::max(histogram.range.high, 0.0f)};
-  Range best = full;
-  double best_error = std::numeric_limits<double>::infinity();
-  const auto consider = [&](Range range) {
-    const double error = QuantizationError(histogram, ParamsFromRange(range, bits), best_error);
-    if (error >= best_error) return;
-    best_error = error;
-    best = range;
-  };
-  // Both ends together from wide to narrow, so that of equal errors the widest range wins; then each end alone.
-  for (int i = kSearchSteps; i > 0; --i) {
-    const float ratio = static_cast<float>(i) / kSearchSteps;
-    consider({full.low * ratio, full.high * ratio});
-  }
-  for (int round = 0; round < 2 && full.low < 0 && full.high > 0; ++round) {
-    for (int i = kSearchSteps; i >= 0; --i) consider({best.low, full.high * static_cast<float>(i) / kSearchSteps});
-    for (int i = kSearchSteps; i >= 0; --i) consider({full.low * static_cast<float>(i) / kSearchSteps, best.high});
-  }
-  return ParamsFromRange(best, bits);
-}
-
-}  // namespace
-
 void Histogram::Add(std::span<const float> values) {
   const float width = range.high - range.low;
   const float scale = width > 0 ? static_cast<float>(kHistogramBins) / width : 0;
@@ -88,6 +62,28 @@ double QuantizationError(const Histogram& histogram, const QuantParams& params, 
   return error;
 }
 
+QuantParams SearchParams(const Histogram& histogram, int bits, const RangeCost& cost) {
+  const Range full{std::min(histogram.range.low, 0.0f), std::max(histogram.range.high, 0.0f)};
+  Range best = full;
+  double best_cost = std::numeric_limits<double>::infinity();
+  const auto consider = [&](Range range) {
+    const double value = cost(ParamsFromRange(range, bits), best_cost);
+    if (value >= best_cost) return;
+    best_cost = value;
+    best = range;
+  };
+  // Both ends together from wide to narrow, so that of equal costs the widest range wins; then each end alone.
+  for (int i = kSearchSteps; i > 0; --i) {
+    const float ratio = static_cast<float>(i) / kSearchSteps;
+    consider({full.low * ratio, full.high * ratio});
+  }
+  for (int round = 0; round < 2 && full.low < 0 && full.high > 0; ++round) {
+    for (int i = kSearchSteps; i >= 0; --i) consider({best.low, full.high * static_cast<float>(i) / kSearchSteps});
+    for (int i = kSearchSteps; i >= 0; --i) consider({full.low * static_cast<float>(i) / kSearchSteps, best.high});
+  }
+  return ParamsFromRange(best, bits);
+}
+
 Range PercentileRange(const Histogram& histogram, double percentile) {
   // The tail is split evenly when there are values on both sides of zero.
   const Range full = histogram.range;
@@ -121,7 +117,14 @@ QuantParams ChooseParams(const Histogram& histogram, Ranges method, int bits) {
     case Ranges::kPercentile:
       return ParamsFromRange(PercentileRange(histogram, kPercentile), bits);
     case Ranges::kMse:
-      return SearchParams(histogram, bits);
+      return SearchParams(histogram, bits, [&](const QuantParams& params, double limit) {
+        return QuantizationError(histogram, params, limit);
+      });
+    case Ranges::kCosine:
+      return SearchParams(histogram, bits,
+                          [&](const QuantParams& params, double) { return CosineDistance(histogram, params); });
+    case Ranges::kAciq:
+      return ParamsFromRange(AciqRange(histogram, bits), bits);
   }
   return {};
 }

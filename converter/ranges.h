@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// From the distribution of one tensor to its scale and zero point: min-max, percentile, or the clip range with the
-// least L2.4 error. Pure functions over histograms filled by calibrate.h.
+// From the distribution of one tensor to its scale and zero point: min-max, percentile, analytic (ACIQ), or the clip
+// range with the least L2.4 error or the largest cosine similarity. Pure functions over histograms filled by
+// calibrate.h.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -44,6 +46,16 @@ QuantParams ParamsFromRange(Range range, int bits);
 // Error of the codes of all counted values, sum |x - x'|^2.4; stops counting beyond `limit`.
 double QuantizationError(const Histogram& histogram, const QuantParams& params, double limit);
 
+// 1 - cosine of the values and their codes: EasyQuant's criterion, on the tensor itself. ranges_cosine.cc
+double CosineDistance(const Histogram& histogram, const QuantParams& params);
+
+// Cost of a candidate; may stop and return anything not below `limit` once it is reached.
+using RangeCost = std::function<double(const QuantParams&, double limit)>;
+// The cheapest of kSearchSteps clip ratios for both ends together, then for each end.
+QuantParams SearchParams(const Histogram& histogram, int bits, const RangeCost& cost);
+
+// The clip with the least expected squared error if values are Laplace distributed (ACIQ). ranges_aciq.cc
+Range AciqRange(const Histogram& histogram, int bits);
 Range PercentileRange(const Histogram& histogram, double percentile);
 QuantParams ChooseParams(const Histogram& histogram, Ranges method, int bits);
 

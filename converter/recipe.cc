@@ -100,8 +100,13 @@ Status ReadDefault(const Json& json, ConvertOptions* options) {
       options->ranges = Ranges::kPercentile;
     else if (method == "mse")
       options->ranges = Ranges::kMse;
+    else if (method == "cosine")
+      options->ranges = Ranges::kCosine;
+    else if (method == "aciq")
+      options->ranges = Ranges::kAciq;
     else if (!method.empty())
-      return Error(Code::kInvalidArgument, "recipe: range method '%s'; minmax, percentile or mse", method.c_str());
+      return Error(Code::kInvalidArgument, "recipe: range method '%s'; minmax, percentile, mse, cosine or aciq",
+                   method.c_str());
   }
   std::string rounding = "nearest";
   AQ_RETURN_IF_ERROR(ReadString(json, "rounding", &rounding));

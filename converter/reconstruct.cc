@@ -6,6 +6,9 @@
 #include <numeric>
 
 #include "converter/calibrate.h"
+#include "converter/checkpoint.h"
+#include "converter/fingerprint.h"
+#include "converter/sample_cache.h"
 #include "converter/training/adam.h"
 #include "converter/training/drop.h"
 #include "converter/training/losses.h"
@@ -14,6 +17,7 @@
 #include "converter/tune.h"
 #include "converter/unit_network.h"
 #include "converter/units.h"
+#include "runtime/include/aq/aq.h"
 
 namespace aq::converter {
 namespace {
@@ -25,79 +29,101 @@ constexpr int64_t kBatch = 32;
 constexpr float kKeep = 0.5f;  // QDrop
 constexpr float kRegulariserWeight = 0.01f;
 constexpr float kWeightRate = 1e-2f, kStepRate = 1e-3f, kBorderRate = 2e-3f, kBiasRate = 2e-3f;
-constexpr size_t kMaxCacheBytes = size_t{4} << 30;
 constexpr uint64_t kBatchStream = uint64_t{1} << 40, kMixStream = kBatchStream + 1;  // beyond the quantisers' streams
-
-// All images' values of one tensor, dense NCHW.
-struct Cache {
-  Shape shape;  // batch 1
-  int64_t per_image = 0;
-  std::vector<float> data;
-
-  Cache() = default;
-  Cache(const Value& value, int64_t images)
-      : shape(value.shape), per_image(Elements(value.shape)), data(static_cast<size_t>(per_image * images)) {}
-  Shape BatchShape(int64_t count) const {
-    Shape batch = shape;
-    batch[0] = count;
-    return batch;
-  }
-  const float* At(int64_t image) const { return data.data() + image * per_image; }
-  float* At(int64_t image) { return data.data() + image * per_image; }
-};
 
 class Reconstruction {
  public:
   Reconstruction(const Graph& graph, const ActivationPlan& plan, const std::vector<Histogram>& groups,
                  const ConvertOptions& options, const Progress& progress)
       : graph_(graph),
+        plan_(plan),
+        groups_(groups),
         options_(options),
         progress_(progress),
         units_(SplitIntoUnits(graph)),
-        network_(graph, plan, groups, options, units_) {}
+        network_(graph, plan, groups, options, units_),
+        budget_{options.max_memory_bytes, options.scratch_folder} {}
 
   Result<LearnedQuantization> Run(const ImageSource& images, std::span<const size_t> indices, ConvertReport* report) {
     images_ = static_cast<int64_t>(indices.size());
     order_.resize(indices.size());
     std::iota(order_.begin(), order_.end(), int64_t{0});
-    AQ_RETURN_IF_ERROR(CheckMemory());
-    exact_ = Cache(ValueOf(graph_.input), images_);
+    AQ_ASSIGN_OR_RETURN(exact_, MakeCache(graph_.input));
+    AQ_ASSIGN_OR_RETURN(quantized_, MakeCache(graph_.input));
+    Fingerprint fingerprint;
     for (size_t begin = 0; begin < indices.size(); begin += kCalibrationBatch) {
       const auto batch = indices.subspan(begin, std::min(kCalibrationBatch, indices.size() - begin));
       std::vector<std::vector<uint8_t>> pixels;
       AQ_RETURN_IF_ERROR(LoadImages(images, batch, ValueOf(graph_.input).shape, &pixels));
       const FloatTensor input = ToFloat(pixels, ValueOf(graph_.input).shape, options_.preprocess);
-      std::copy(input.data.begin(), input.data.end(), exact_.At(static_cast<int64_t>(begin)));
+      for (SampleCache* cache : {&exact_, &quantized_})
+        std::copy(input.data.begin(), input.data.end(), cache->At(static_cast<int64_t>(begin)));
+      if (!options_.checkpoint.empty()) fingerprint.Add(pixels);
     }
-    quantized_ = exact_;
-    const std::vector<float> inputs = options_.tune_iterations > 0 ? exact_.data : std::vector<float>();
+    if (!options_.checkpoint.empty()) AQ_RETURN_IF_ERROR(OpenCheckpoint(&fingerprint));
+    SampleCache inputs;
+    if (options_.tune_iterations > 0) {
+      AQ_ASSIGN_OR_RETURN(inputs, MakeCache(graph_.input));
+      std::copy_n(exact_.At(0), images_ * exact_.per_image, inputs.At(0));
+    }
     for (unit_ = 0; unit_ < units_.size(); ++unit_) AQ_RETURN_IF_ERROR(RunUnit(units_[unit_], &report->units));
     if (options_.tune_iterations > 0)
-      AQ_RETURN_IF_ERROR(Tune(graph_, inputs, options_, progress_, &network_, &report->tuning));
+      AQ_RETURN_IF_ERROR(Tune(graph_, inputs.At(0), images_, options_, progress_, &network_, &report->tuning));
     return network_.Export();
   }
 
  private:
   const Value& ValueOf(ValueId v) const { return graph_.values[static_cast<size_t>(v)]; }
-
-  // Inputs and outputs, float and quantised.
-  Status CheckMemory() const {
-    for (const Unit& unit : units_) {
-      int64_t floats = Elements(ValueOf(unit.input).shape);
-      for (const ValueId v : unit.outputs) floats += Elements(ValueOf(v).shape);
-      const size_t bytes = static_cast<size_t>(floats * images_) * 2 * sizeof(float);
-      if (bytes > kMaxCacheBytes)
-        return Error(Code::kLimit,
-                     "reconstruction of %s needs %zu MiB for %lld images, the limit is %zu MiB: use fewer images",
-                     graph_.nodes[static_cast<size_t>(unit.nodes[0])].name.c_str(), bytes >> 20,
-                     static_cast<long long>(images_), kMaxCacheBytes >> 20);
+  Result<SampleCache> MakeCache(ValueId v) { return SampleCache::Make(ValueOf(v), images_, &budget_); }
+  Result<std::vector<SampleCache>> MakeCaches(const std::vector<ValueId>& values) {
+    std::vector<SampleCache> caches(values.size());
+    for (size_t i = 0; i < values.size(); ++i) {
+      AQ_ASSIGN_OR_RETURN(caches[i], MakeCache(values[i]));
     }
+    return caches;
+  }
+
+  // Takes up a checkpoint of this very conversion, if wanted and there is one.
+  Status OpenCheckpoint(Fingerprint* fingerprint) {
+    fingerprint->Add(std::string(aq_version()));
+    fingerprint->Add(graph_);
+    fingerprint->Add(plan_);
+    fingerprint->Add(groups_);
+    fingerprint->Add(options_);
+    checkpoint_.fingerprint = fingerprint->HexDigest();
+    if (!options_.is_resumed) return {};
+    Result<Checkpoint> read = ReadCheckpoint(options_.checkpoint, checkpoint_.fingerprint);
+    if (read.status().code() == Code::kNotFound) return {};
+    if (!read.ok()) return read.status();
+    if (read->units.size() > units_.size() || !IsPermutation(read->order))
+      return Error(Code::kCorrupt, "%s: %zu units and an order of %zu images, expected at most %zu and %zu",
+                   options_.checkpoint.c_str(), read->units.size(), read->order.size(), units_.size(), order_.size());
+    const Status restored = network_.Restore(read->parameters);
+    if (!restored.ok())
+      return Error(restored.code(), "%s: %s", options_.checkpoint.c_str(), restored.message().c_str());
+    checkpoint_ = std::move(*read);
+    order_ = checkpoint_.order;
     return {};
+  }
+  bool IsPermutation(const std::vector<int64_t>& order) const {
+    std::vector<bool> seen(order_.size());
+    for (const int64_t i : order) {
+      if (i < 0 || i >= images_ || seen[static_cast<size_t>(i)]) return false;
+      seen[static_cast<size_t>(i)] = true;
+    }
+    return order.size() == order_.size();
+  }
+  Status SaveCheckpoint(const UnitReport& report) {
+    checkpoint_.units.push_back(report);
+    checkpoint_.order = order_;
+    checkpoint_.parameters = network_.Save();
+    return WriteFileAtomically(options_.checkpoint, SerializeCheckpoint(checkpoint_));
   }
 
   // forward(values) on all images of `input`, batch by batch; consume(first image, count, values) afterwards.
   template <class Forward, class Consume>
-  Status ForBatches(const Unit& unit, const Cache& input, Tape* tape, const Forward& forward, const Consume& consume) {
+  Status ForBatches(const Unit& unit, const SampleCache& input, Tape* tape, const Forward& forward,
+                    const Consume& consume) {
     for (int64_t begin = 0; begin < images_; begin += kBatch) {
       const int64_t count = std::min(kBatch, images_ - begin);
       tape->Reset();
@@ -110,7 +136,8 @@ class Reconstruction {
   }
 
   // The unit as the runtime will execute it, on quantised inputs: its loss, and its outputs if wanted.
-  Result<double> RunHard(const Unit& unit, const std::vector<Cache>& targets, Tape* tape, std::vector<Cache>* outputs) {
+  Result<double> RunHard(const Unit& unit, const std::vector<SampleCache>& targets, Tape* tape,
+                         std::vector<SampleCache>* outputs) {
     double loss = 0;
     const auto forward = [&](std::vector<Var>* values) { return network_.Forward(tape, unit, {}, values); };
     const auto consume = [&](int64_t begin, int64_t count, const std::vector<Var>& values) {
@@ -128,8 +155,7 @@ class Reconstruction {
   Status RunUnit(const Unit& unit, std::vector<UnitReport>* reports) {
     const auto start = std::chrono::steady_clock::now();
     Tape tape(options_.num_threads);
-    std::vector<Cache> targets;
-    for (const ValueId v : unit.outputs) targets.emplace_back(ValueOf(v), images_);
+    AQ_ASSIGN_OR_RETURN(std::vector<SampleCache> targets, MakeCaches(unit.outputs));
     const auto exact = [&](std::vector<Var>* values) { return RunNodes(&tape, graph_, unit.nodes, {}, values); };
     const auto keep = [&](int64_t begin, int64_t, const std::vector<Var>& values) {
       for (size_t o = 0; o < targets.size(); ++o) {
@@ -139,18 +165,25 @@ class Reconstruction {
     };
     AQ_RETURN_IF_ERROR(ForBatches(unit, exact_, &tape, exact, keep));
 
+    const bool is_restored = unit_ < checkpoint_.units.size();
     UnitReport report;
-    report.first = graph_.nodes[static_cast<size_t>(unit.nodes.front())].name;
-    report.last = graph_.nodes[static_cast<size_t>(unit.nodes.back())].name;
-    AQ_ASSIGN_OR_RETURN(report.loss_before, RunHard(unit, targets, &tape, nullptr));
-    report.is_trained = CanLearn(unit);
-    if (report.is_trained) AQ_RETURN_IF_ERROR(Train(unit, targets, &tape));
-    std::vector<Cache> outputs;
-    for (const ValueId v : unit.outputs) outputs.emplace_back(ValueOf(v), images_);
+    if (is_restored) {
+      report = checkpoint_.units[unit_];
+    } else {
+      report.first = graph_.nodes[static_cast<size_t>(unit.nodes.front())].name;
+      report.last = graph_.nodes[static_cast<size_t>(unit.nodes.back())].name;
+      AQ_ASSIGN_OR_RETURN(report.loss_before, RunHard(unit, targets, &tape, nullptr));
+      report.is_trained = CanLearn(unit);
+      if (report.is_trained) AQ_RETURN_IF_ERROR(Train(unit, targets, &tape));
+    }
+    AQ_ASSIGN_OR_RETURN(std::vector<SampleCache> outputs, MakeCaches(unit.outputs));
     AQ_ASSIGN_OR_RETURN(report.loss_after, RunHard(unit, targets, &tape, &outputs));
     exact_ = std::move(targets[0]);
     quantized_ = std::move(outputs[0]);
-    report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    if (!is_restored) {
+      report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+      if (!options_.checkpoint.empty()) AQ_RETURN_IF_ERROR(SaveCheckpoint(report));
+    }
     reports->push_back(std::move(report));
     if (progress_) progress_("reconstruct", (unit_ + 1) * static_cast<size_t>(options_.iterations), TotalSteps());
     return {};
@@ -174,13 +207,13 @@ class Reconstruction {
       std::swap(order_[static_cast<size_t>(i)], order_[static_cast<size_t>(j)]);
     }
   }
-  void Gather(const Cache& cache, int64_t count, std::vector<float>* batch) const {
+  void Gather(const SampleCache& cache, int64_t count, std::vector<float>* batch) const {
     batch->resize(static_cast<size_t>(count * cache.per_image));
     for (int64_t i = 0; i < count; ++i)
       std::copy_n(cache.At(order_[static_cast<size_t>(i)]), cache.per_image, batch->data() + i * cache.per_image);
   }
 
-  Status Train(const Unit& unit, const std::vector<Cache>& targets, Tape* tape) {
+  Status Train(const Unit& unit, const std::vector<SampleCache>& targets, Tape* tape) {
     const std::vector<UnitNetwork::Layer*> layers = network_.Layers(unit);
     const std::vector<UnitNetwork::Activation*> activations = network_.Activations(unit);
     const int64_t iterations = options_.iterations, count = std::min(kBatch, images_);
@@ -234,14 +267,18 @@ class Reconstruction {
   }
 
   const Graph& graph_;
+  const ActivationPlan& plan_;
+  const std::vector<Histogram>& groups_;
   const ConvertOptions& options_;
   const Progress& progress_;
   const std::vector<Unit> units_;
   UnitNetwork network_;
+  CacheBudget budget_;
+  Checkpoint checkpoint_;  // of the units done, by this process or one before
   size_t unit_ = 0;
   int64_t images_ = 0;
   std::vector<int64_t> order_;
-  Cache exact_, quantized_;  // the unit's input in the float network, and after the units learned so far
+  SampleCache exact_, quantized_;  // the unit's input in the float network, and after the units learned so far
 };
 
 }  // namespace

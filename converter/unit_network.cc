@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <limits>
 #include <span>
+#include <string>
 
 #include "converter/recipe.h"
 #include "converter/training/fake_quantize.h"
@@ -134,6 +136,7 @@ UnitNetwork::Activation& UnitNetwork::Find(ValueId v, int bits) {
   const auto [it, is_new] = activations_.try_emplace({group, bits});
   Activation& activation = it->second;
   if (!is_new) return activation;
+  activation.value = v;
   const QuantParams params = ChooseParams(groups_[static_cast<size_t>(group)], options_.ranges, bits);
   activation.quantizer = training::MakeActivationQuantizer(bits, params.zero_point, params.scale, ClassOf(group, bits),
                                                            graph_.values[static_cast<size_t>(v)].shape[1]);
@@ -243,6 +246,65 @@ LearnedQuantization UnitNetwork::Export() const {
     if (layer.bias.is_trained) out.bias = layer.bias.value;
   }
   return learned;
+}
+
+template <class Visit>
+void UnitNetwork::VisitLayer(int node, Layer* layer, const Visit& visit) {
+  const std::string name = "layer " + std::to_string(node);
+  visit(name + " alpha", &layer->weights.alpha);
+  visit(name + " scale", &layer->weights.scale);
+  visit(name + " bias", &layer->bias);
+}
+
+// The value, not the group: Restore() needs one to make the activation from.
+template <class Visit>
+void UnitNetwork::VisitActivation(const Key& key, Activation* activation, const Visit& visit) {
+  const std::string name = "value " + std::to_string(activation->value) + " bits " + std::to_string(key.second);
+  visit(name + " step", &activation->quantizer.step);
+  visit(name + " border", &activation->quantizer.border);
+}
+
+SavedParameters UnitNetwork::Save() const {
+  SavedParameters saved;
+  const auto save = [&](const std::string& name, const training::Parameter* parameter) {
+    saved[name] = {parameter->is_trained, parameter->value};
+  };
+  for (const auto& [node, layer] : layers_) VisitLayer(node, const_cast<Layer*>(&layer), save);
+  for (const auto& [key, activation] : activations_) VisitActivation(key, const_cast<Activation*>(&activation), save);
+  return saved;
+}
+
+Status UnitNetwork::Restore(const SavedParameters& saved) {
+  for (const auto& [name, parameter] : saved) {
+    int value = -1, bits = 0;
+    if (std::sscanf(name.c_str(), "value %d bits %d", &value, &bits) != 2) continue;
+    const bool is_value = value >= 0 && static_cast<size_t>(value) < plan_.widths.size() && HasCodes(value);
+    if (!is_value || std::ranges::count(plan_.widths[static_cast<size_t>(value)], bits) == 0)
+      return Error(Code::kCorrupt, "no activation '%s' in this network", name.c_str());
+    Find(value, bits);
+  }
+  size_t used = 0;
+  Status status;
+  const auto restore = [&](const std::string& name, training::Parameter* parameter) {
+    const auto it = saved.find(name);
+    const size_t size = it == saved.end() ? 0 : it->second.values.size();
+    if (it == saved.end() || size != parameter->value.size()) {
+      status = Error(Code::kCorrupt, "parameter '%s' has %zu numbers, expected %zu", name.c_str(), size,
+                     parameter->value.size());
+      return;
+    }
+    ++used;
+    parameter->is_trained = it->second.is_trained;
+    parameter->value = it->second.values;
+  };
+  for (auto& [node, layer] : layers_) VisitLayer(node, &layer, restore);
+  for (auto& [key, activation] : activations_) {
+    VisitActivation(key, &activation, restore);
+    Project(&activation.quantizer);  // already so, unless somebody made the numbers up
+  }
+  if (status.ok() && used != saved.size())
+    return Error(Code::kCorrupt, "%zu parameters, this network has %zu", saved.size(), used);
+  return status;
 }
 
 }  // namespace aq::converter

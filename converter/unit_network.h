@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "converter/activation_plan.h"
+#include "converter/checkpoint.h"
 #include "converter/convert.h"
 #include "converter/learned.h"
 #include "converter/ranges.h"
@@ -36,6 +37,7 @@ class UnitNetwork {
     training::Parameter bias;
   };
   struct Activation {
+    ValueId value = -1;  // the first that asked for it; others of its group share it
     training::ActivationQuantizer quantizer;
     float largest_step = 0;  // so that the last code is not above a finite clip
   };
@@ -58,8 +60,19 @@ class UnitNetwork {
   std::vector<Activation*> AllActivations();  // of all units so far
   LearnedQuantization Export() const;
 
+  // Everything that training changes, by name, and back again. Restore() comes before the first Forward(); kCorrupt if
+  // the parameters are not those of such a network.
+  SavedParameters Save() const;
+  Status Restore(const SavedParameters& saved);
+
  private:
   using Key = std::pair<int, int>;  // group, bits
+
+  // visit(name, parameter) for every parameter that training may change.
+  template <class Visit>
+  static void VisitLayer(int node, Layer* layer, const Visit& visit);
+  template <class Visit>
+  static void VisitActivation(const Key& key, Activation* activation, const Visit& visit);
 
   void MakeLayer(int node);
   Activation& Find(ValueId v, int bits);

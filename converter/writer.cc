@@ -29,6 +29,10 @@ const char* RangesName(Ranges ranges) {
       return "percentile";
     case Ranges::kMse:
       return "mse";
+    case Ranges::kCosine:
+      return "cosine";
+    case Ranges::kAciq:
+      return "aciq";
   }
   return "";
 }

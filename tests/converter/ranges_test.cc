@@ -93,6 +93,41 @@ TEST(Ranges, MseGridFollowsSkewedTails) {
   EXPECT_GT(high, 2.9f);
 }
 
+TEST(Ranges, AciqClipsALaplaceDistributionWhereTheLiteratureSays) {
+  std::mt19937 random(3);
+  std::exponential_distribution<float> exponential(2);  // mean deviation 0.5
+  std::vector<float> two_sided, one_sided;
+  for (int i = 0; i < 200000; ++i) {
+    const float x = exponential(random) * (random() % 2 ? 1.0f : -1.0f);
+    two_sided.push_back(x);
+    one_sided.push_back(std::max(x, 0.0f));
+  }
+  // 5.03 deviations at 4 bits, 2.83 at 2 bits; after a ReLU those of one bit more.
+  EXPECT_NEAR(AciqRange(HistogramOf(two_sided), 4).high, 0.5f * 5.03f, 0.03f);
+  EXPECT_NEAR(AciqRange(HistogramOf(two_sided), 2).low, -0.5f * 2.83f, 0.03f);
+  const Range relu = AciqRange(HistogramOf(one_sided), 2);
+  EXPECT_EQ(relu.low, 0);
+  EXPECT_NEAR(relu.high, 0.5f * 3.89f, 0.03f);
+}
+
+TEST(Ranges, AciqNeverLeavesTheObservedRange) {
+  const Range range = AciqRange(HistogramOf({-0.5f, 0.25f, 0.5f, 1, 0}), 8);
+  EXPECT_GE(range.low, -0.5f);
+  EXPECT_LE(range.high, 1);
+  EXPECT_EQ(AciqRange(HistogramOf({0, 0}), 4).high, 0);
+}
+
+TEST(Ranges, CosineFindsTheMostParallelCodes) {
+  const Histogram histogram = HistogramOf(Normal(50000, 0, 1));
+  for (const int bits : {2, 4, 8}) {
+    const double best = CosineDistance(histogram, ChooseParams(histogram, Ranges::kCosine, bits));
+    for (const Ranges other : {Ranges::kMinMax, Ranges::kMse, Ranges::kAciq})
+      EXPECT_LE(best, CosineDistance(histogram, ChooseParams(histogram, other, bits)) * 1.0001) << bits;
+  }
+  // Two values, both codes of the best grid: parallel.
+  EXPECT_NEAR(CosineDistance(HistogramOf({0, 3, 3, 3}), {2, 1, 0}), 0, 1e-6);
+}
+
 TEST(Histogram, MergedPartsEqualTheWhole) {
   const std::vector<float> values = Normal(3001, 1, 2);
   const Histogram whole = HistogramOf(values);

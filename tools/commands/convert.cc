@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <map>
 
@@ -36,7 +37,8 @@ struct Flags {
   int threads = DefaultThreads();
   int64_t iterations = ConvertOptions().iterations, tune_iterations = ConvertOptions().tune_iterations;
   int residual_bits = 0;
-  bool is_symmetric = false, no_bias_correction = false, learn_biases = false;
+  bool is_symmetric = false, no_bias_correction = false, learn_biases = false, is_resumed = false;
+  uint64_t max_memory = ConvertOptions().max_memory_bytes;
   PreprocessFlags preprocess;
 };
 
@@ -44,7 +46,9 @@ const std::map<std::string, converter::Edges> kEdges = {{"qdrop", converter::Edg
                                                         {"brecq", converter::Edges::kBrecq}};
 const std::map<std::string, converter::Ranges> kRanges = {{"minmax", converter::Ranges::kMinMax},
                                                           {"percentile", converter::Ranges::kPercentile},
-                                                          {"mse", converter::Ranges::kMse}};
+                                                          {"mse", converter::Ranges::kMse},
+                                                          {"cosine", converter::Ranges::kCosine},
+                                                          {"aciq", converter::Ranges::kAciq}};
 
 const std::map<std::string, converter::Rounding> kRoundings = {{"nearest", converter::Rounding::kNearest},
                                                                {"adaptive", converter::Rounding::kAdaptive}};
@@ -62,6 +66,16 @@ Result<std::pair<std::string, converter::Bits>> ParseLayer(const std::string& te
   }
   AQ_ASSIGN_OR_RETURN(const converter::Bits bits, converter::ParseRecipe(text.substr(equals + 1)));
   return std::pair(text.substr(0, equals), bits);  // the converter compiles the expression before it calibrates
+}
+
+// Beside the output: there is room for the result, and a rerun finds it.
+std::string CheckpointPath(const std::string& output) { return output + ".resume"; }
+
+std::string ScratchFolder(const std::string& output) {
+  const char* folder = std::getenv("TMPDIR");
+  if (folder && *folder) return folder;
+  const std::filesystem::path parent = std::filesystem::path(output).parent_path();
+  return parent.empty() ? "." : parent.string();
 }
 
 // Found out before minutes of work, not after.
@@ -110,6 +124,10 @@ Result<ConvertOptions> MakeOptions(const Flags& flags, const Graph& graph) {
   options.seed = flags.seed;
   options.num_threads = flags.threads;
   options.calibration_count = flags.calib_count;
+  options.max_memory_bytes = flags.max_memory;
+  options.scratch_folder = ScratchFolder(flags.output);
+  options.checkpoint = CheckpointPath(flags.output);
+  options.is_resumed = flags.is_resumed;
   if (!flags.labels.empty()) {
     AQ_ASSIGN_OR_RETURN(const std::vector<uint8_t> bytes, ReadWholeFile(flags.labels, kMaxTextBytes));
     std::string text(bytes.begin(), bytes.end());
@@ -147,6 +165,10 @@ Status Convert(const Flags& flags, const CommonFlags& common) {
   {
     const DeferInterrupt deferred;
     AQ_RETURN_IF_ERROR(converter::WriteFileAtomically(flags.output, bytes));
+    std::error_code ignored;  // a checkpoint left behind does no harm
+    if (options.rounding == converter::Rounding::kAdaptive) {
+      std::filesystem::remove(options.checkpoint, ignored);
+    }
     if (!flags.report.empty()) {
       const std::string json = ReportJson(flags.output, report);
       AQ_RETURN_IF_ERROR(converter::WriteFileAtomically(flags.report, {json.begin(), json.end()}));
@@ -180,7 +202,7 @@ Run AddConvert(CLI::App* app, const CommonFlags* common) {
   app->add_option("--edges", flags->edges, "Which tensors at the ends stay 8-bit: qdrop or brecq (qdrop)")
       ->check(CLI::IsMember(kEdges))
       ->type_name("NAME");
-  app->add_option("--ranges", flags->ranges, "Activation ranges: minmax, percentile or mse (mse)")
+  app->add_option("--ranges", flags->ranges, "Activation ranges: minmax, percentile, mse, cosine or aciq (mse)")
       ->check(CLI::IsMember(kRanges))
       ->type_name("NAME");
   app->add_option("--rounding", flags->rounding, "nearest, or adaptive: learned on the calibration images (nearest)")
@@ -202,6 +224,14 @@ Run AddConvert(CLI::App* app, const CommonFlags* common) {
                   "Bits of the shortcut that a sum adds; 0: those its other readers want (0)")
       ->check(CLI::IsMember({0, 2, 4, 8}))
       ->type_name("N");
+  app->add_option("--max-memory", flags->max_memory,
+                  "Adaptive: memory for the images' values; what exceeds it goes to a file in $TMPDIR,\n"
+                  "else beside the output (4GiB)")
+      ->transform(CLI::AsSizeValue(false))
+      ->type_name("SIZE");
+  app->add_flag("--resume", flags->is_resumed,
+                "Adaptive: continue an interrupted conversion from OUTPUT.resume, which is written after each\n"
+                "block and removed in the end; from the start if there is none");
   AddPreprocessFlags(app, &flags->preprocess);
   app->add_option("--seed", flags->seed, "Seed of everything random (1)")->type_name("S");
   app->add_option("-t,--threads", flags->threads, "Threads; only adaptive rounding depends on it (cores, at most 4)")
