@@ -98,6 +98,7 @@ Result<std::vector<uint8_t>> Convert(const Graph& graph, const ImageSource& imag
   const auto start = std::chrono::steady_clock::now();
   ConvertReport local;
   if (!report) report = &local;
+  *report = {};
   AQ_RETURN_IF_ERROR(CheckArguments(graph, images, wanted));
   const std::vector<size_t> chosen = ChooseImages(images.size(), wanted.calibration_count, wanted.seed);
   AQ_ASSIGN_OR_RETURN(const ActivationPlan plan, PlanActivations(graph, wanted));

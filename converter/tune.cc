@@ -22,6 +22,7 @@ using training::Tape;
 using training::Var;
 
 constexpr int64_t kBatch = 32, kSmallestBatch = 4;
+constexpr int64_t kTapeFloats = int64_t{1} << 29;  // 2 GiB: with wide images the batch is smaller
 constexpr int64_t kTapeCopies = 10;  // floats the tape holds per activation: values, gradients, blocked layouts, masks
 constexpr int64_t kHeldBack = 8;     // every eighth image judges, the others train
 constexpr float kTemperature = 2, kFeatureWeight = 0.1f;
@@ -63,8 +64,7 @@ class Tuning {
     activations_ = network_.AllActivations();
     int64_t floats = 0;
     for (const Value& value : graph.values) floats += Elements(value.shape) * kTapeCopies;
-    const int64_t room = static_cast<int64_t>(options.max_memory_bytes / 2 / sizeof(float));
-    batch_ = static_cast<size_t>(std::clamp(room / floats, kSmallestBatch, kBatch));
+    batch_ = static_cast<size_t>(std::clamp(kTapeFloats / floats, kSmallestBatch, kBatch));
     for (int64_t i = 0; i < count; ++i) (i % kHeldBack == 0 && count > 1 ? held_back_ : training_).push_back(i);
     if (held_back_.empty()) held_back_ = training_;
   }

@@ -12,7 +12,7 @@
 
 namespace aq::converter {
 
-// images [count][c, h, w]: the network's float input; as many at a time as half of options.max_memory_bytes allows.
+// images [count][c, h, w]: the network's float input.
 // Every eighth is held back: if the tuned network is no closer to the float one there, it is put back as it was. Same
 // inputs, options and number of threads -> same result.
 Status Tune(const Graph& graph, const float* images, int64_t count, const ConvertOptions& options,
