@@ -19,6 +19,22 @@ inline constexpr int64_t kSearchImages = 64;  // the loss is taken on this many
 Status SearchBorders(const std::vector<UnitNetwork::Activation*>& activations,
                      const std::function<Result<double>()>& loss);
 
+// How far a unit's output y is from the float network's t, as the network behind it feels it: the squared error, and
+// more for what it holds of a smaller answer, y = g t + noise with g < 1. Plain squared error buys less noise with a
+// smaller answer; but noise averages out in the next layer's sums and the answer does not grow back.
+class OutputError {
+ public:
+  void Add(const training::Tape& tape, training::Var output, const float* target);
+  double Loss() const;
+
+ private:
+  struct Sums {
+    double t = 0, y = 0, tt = 0, ty = 0, yy = 0;
+  };
+  std::vector<Sums> channels_;
+  double count_ = 0;  // of a channel
+};
+
 // Means of a node's output by channel, over batches on a tape.
 class ChannelMeans {
  public:
