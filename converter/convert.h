@@ -68,8 +68,9 @@ struct ConvertOptions {
   int64_t tune_iterations = 1000;  // of the whole network after the last unit; 0: none
   uint64_t seed = 1;
   int num_threads = 1;
-  size_t calibration_count = 256;             // images used, at most the source's size
-  size_t check_count = 32;                    // images of the final bit-exactness check
+  size_t calibration_count = 256;  // images used, at most the source's size
+  size_t check_count = 32;         // images of the final bit-exactness check
+  bool measure_borders = false;    // ConvertReport::borders and LayerReport::own_sqnr_db: the check takes twice as long
   size_t max_memory_bytes = size_t{4} << 30;  // of reconstruction's caches; what exceeds it goes to scratch_folder
   std::string scratch_folder = ".";
   std::string checkpoint;   // file written after each unit of reconstruction; empty: none
@@ -81,7 +82,7 @@ struct ConvertOptions {
 struct LayerReport {
   std::string name, op, kernel_bits;  // "w4a4"
   double sqnr_db = 0;                 // cumulative: quantised network against float, this op's output
-  double own_sqnr_db = 0;             // of this op alone: quantised and float weights on the same quantised input
+  double own_sqnr_db = -1;            // this op alone, on rounded inputs of the float network; negative: not measured
   double weight_sqnr_db = 0;
   double clipped_percent = 0;  // activations outside the range
 };
@@ -97,17 +98,17 @@ struct TuneReport {
   double divergence_before = 0, divergence_after = 0, seconds = 0;
   bool is_kept = false;  // false: it did not help, so the file is as before
 };
-// How one stored activation is rounded. At most one of border, thresholds and gains is not nearest.
+// How one stored activation is rounded: at most one of border, thresholds, and gain with offset is not empty; all empty
+// is to nearest.
 struct BorderReport {
   std::string tensor;
   int bits = 8, zero_point = 0;
-  double scale = 0;
-  bool is_learned = false;
-  std::vector<uint8_t> border;       // [16]; empty unless per tensor
-  std::vector<uint16_t> thresholds;  // [c][3]; empty unless per channel
-  std::vector<float> gain;           // affine: [1] or [c]
-  std::vector<int32_t> offset;       // Q.8, the same
-  double moved_percent = 0;          // of the checked values: code differs from rounding to nearest
+  double scale = 1;
+  std::vector<uint8_t> border;       // [16], per tensor
+  std::vector<uint16_t> thresholds;  // [c][3], 2 bits
+  std::vector<float> gain;           // affine, [1] or [c]: Q.8 value = x * gain * 256 / scale + offset
+  std::vector<int32_t> offset;
+  double moved_percent = 0;  // of the float network's values: those with another code than the nearest
 };
 struct ConvertReport {
   TuneReport tuning;
@@ -121,6 +122,7 @@ struct ConvertReport {
 
 using Progress = std::function<void(const char* stage, size_t done, size_t total)>;
 
+// Without images (size() 0) ranges come from the BatchNorm statistics in the graph: statistics.h.
 // The whole file in memory: the caller writes it atomically (WriteFileAtomically). kQuality when the runtime and the
 // simulation differ. Same inputs, options and seed -> same bytes, whatever num_threads (adaptive: for one num_threads).
 Result<std::vector<uint8_t>> Convert(const Graph& graph, const ImageSource& images, const ConvertOptions& options,

@@ -443,8 +443,10 @@ class Quantizer {
       weights.codes = ChannelsLastWeights(node, layer, weights.codes);
       return weights;
     }
+    WeightRule rule;
+    if (options_.weight_codes == WeightCodes::kSquant) rule.squant = KernelLayout{layer.taps, /*is_tap_major=*/true};
     return QuantizeWeights(layer.weights, layer.channels, bits, options_.asymmetric_weights && bits <= 4, min_scale,
-                           options_.num_threads);
+                           options_.num_threads, rule);
   }
   const LearnedLayer* FindLearnedLayer() const {
     if (!learned_) return nullptr;

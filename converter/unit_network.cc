@@ -93,8 +93,13 @@ void UnitNetwork::MakeLayer(int index) {
   const std::vector<float> min_scale(channels, largest > 0 ? largest * 1e-7f : 1.0f);
   const int bits = plan_.bits[static_cast<size_t>(index)].weights;
   Layer layer;
-  layer.grid = QuantizeWeights(weights, channels, bits, options_.asymmetric_weights, min_scale, options_.num_threads,
-                               WeightScale::kLeastError);
+  const size_t taps = conv ? static_cast<size_t>(conv->window.kernel_h * conv->window.kernel_w) : 1;
+  const bool is_learned = options_.rounding == Rounding::kAdaptive;
+  WeightRule rule;
+  if (is_learned) rule.scale = WeightScale::kLeastError;
+  if (!is_learned && options_.weight_codes == WeightCodes::kSquant) rule.squant = KernelLayout{taps, false};
+  layer.grid =
+      QuantizeWeights(weights, channels, bits, options_.asymmetric_weights, min_scale, options_.num_threads, rule);
   const float step = StepOf(layer.grid);
   std::vector<float> scale(channels), zero(channels);
   for (size_t n = 0; n < channels; ++n) {
@@ -108,6 +113,11 @@ void UnitNetwork::MakeLayer(int index) {
   }
   const int half = 1 << (bits - 1);
   layer.weights = training::MakeWeightQuantizer(shape, weights, scale, zero, -half, half - 1);
+  if (!is_learned) {  // the codes are final: no weight is between two of them
+    for (size_t i = 0; i < weights.size(); ++i)
+      layer.weights.base[i] = static_cast<float>(layer.grid.codes[i]) - zero[i / (weights.size() / channels)];
+    std::ranges::fill(layer.weights.alpha.value, -1.0f);
+  }
   layer.bias = training::Parameter({shape[0]}, bias);
   layer.bias.is_trained = options_.learn_biases;
   layers_[index] = std::move(layer);
@@ -222,6 +232,11 @@ std::vector<UnitNetwork::Layer*> UnitNetwork::Layers(const Unit& unit) {
   return layers;
 }
 
+UnitNetwork::Layer* UnitNetwork::FindLayer(int node) {
+  const auto it = layers_.find(node);
+  return it == layers_.end() ? nullptr : &it->second;
+}
+
 std::vector<UnitNetwork::Activation*> UnitNetwork::Activations(const Unit& unit) {
   std::vector<Activation*> activations;
   for (const Key& key : used_[unit.input]) activations.push_back(&activations_.at(key));
@@ -237,6 +252,7 @@ std::vector<UnitNetwork::Activation*> UnitNetwork::AllActivations() {
 LearnedQuantization UnitNetwork::Export() const {
   LearnedQuantization learned;
   for (const auto& [key, activation] : activations_) learned.activations[key] = ExportActivation(activation.quantizer);
+  if (options_.rounding != Rounding::kAdaptive) return learned;
   for (const auto& [node, layer] : layers_) {
     LearnedLayer& out = learned.layers[node];
     out.weights = layer.grid;

@@ -56,6 +56,7 @@ class UnitNetwork {
 
   // What a unit can learn; activations only after its first Forward().
   std::vector<Layer*> Layers(const Unit& unit);
+  Layer* FindLayer(int node);  // null if it stays float
   std::vector<Activation*> Activations(const Unit& unit);
   std::vector<Activation*> AllActivations();  // of all units so far
   LearnedQuantization Export() const;

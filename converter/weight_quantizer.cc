@@ -19,10 +19,16 @@ struct Grid {
   int step = 1;  // 2: the zero point may be odd, half a step
 };
 
+// In steps from the lowest value.
+float Position(float weight, const Grid& grid) {
+  return (weight / grid.scale - static_cast<float>(grid.low)) / static_cast<float>(grid.step);
+}
+int MaxIndex(const Grid& grid) { return (grid.high - grid.low) / grid.step; }
+
 float Nearest(float weight, const Grid& grid) {
-  const float step = static_cast<float>(grid.step), low = static_cast<float>(grid.low);
-  const float index = std::floor((weight / grid.scale - low) / step + 0.5f);
-  return low + step * std::clamp(index, 0.0f, static_cast<float>((grid.high - grid.low) / grid.step));
+  const float index = std::floor(Position(weight, grid) + 0.5f);
+  return static_cast<float>(grid.low) +
+         static_cast<float>(grid.step) * std::clamp(index, 0.0f, static_cast<float>(MaxIndex(grid)));
 }
 
 // Sum of |w - w'|^2.4; gives up beyond `limit`.
@@ -40,11 +46,13 @@ double GridError(std::span<const float> weights, const Grid& grid, double limit)
 
 // Codes with the least error answer too weakly: their part along the weights is short by the relative error (15 % at 2
 // bits), layer after layer. This factor makes the response to the weights' own direction exact: <w, w> / <w, w'>.
-float ResponseGain(std::span<const float> weights, const Grid& grid) {
+float ResponseGain(std::span<const float> weights, const Grid& grid, std::span<const int> indices) {
   double square = 0, product = 0;
-  for (const float w : weights) {
-    square += static_cast<double>(w) * static_cast<double>(w);
-    product += static_cast<double>(w) * static_cast<double>(Nearest(w, grid) * grid.scale);
+  for (size_t i = 0; i < weights.size(); ++i) {
+    const double w = static_cast<double>(weights[i]);
+    const float value = static_cast<float>(grid.low + grid.step * indices[i]);
+    square += w * w;
+    product += w * static_cast<double>(value * grid.scale);
   }
   return product > 0 ? static_cast<float>(std::clamp(square / product, 0.5, 2.0)) : 1.0f;
 }
@@ -92,7 +100,7 @@ Grid SearchGrid(std::span<const float> weights, int bits, bool is_asymmetric, fl
 }  // namespace
 
 QuantizedWeights QuantizeWeights(std::span<const float> weights, size_t channels, int bits, bool is_asymmetric,
-                                 std::span<const float> min_scale, int num_threads, WeightScale rule) {
+                                 std::span<const float> min_scale, int num_threads, const WeightRule& rule) {
   const size_t per_channel = weights.size() / channels;
   const int half = 1 << (bits - 1);
   QuantizedWeights result{
@@ -105,10 +113,18 @@ QuantizedWeights QuantizeWeights(std::span<const float> weights, size_t channels
     const int zero_point = is_asymmetric ? -half * grid.step - grid.low : 0;
     result.scale[n] = grid.scale;
     result.zero_point[n] = static_cast<int8_t>(zero_point);
+    std::vector<int> indices(per_channel);
+    for (size_t i = 0; i < per_channel; ++i)
+      indices[i] = (static_cast<int>(Nearest(row[i], grid)) - grid.low) / grid.step;
+    if (rule.squant) {
+      std::vector<float> positions(per_channel);
+      for (size_t i = 0; i < per_channel; ++i) positions[i] = Position(row[i], grid);
+      CancelRoundingErrors(positions, MaxIndex(grid), *rule.squant, indices);
+    }
     for (size_t i = 0; i < per_channel; ++i)
       result.codes[n * per_channel + i] =
-          static_cast<int8_t>((static_cast<int>(Nearest(row[i], grid)) + zero_point) / grid.step);
-    if (bits <= 4 && rule == WeightScale::kMatchResponse) result.scale[n] *= ResponseGain(row, grid);
+          static_cast<int8_t>((grid.low + grid.step * indices[i] + zero_point) / grid.step);
+    if (bits <= 4 && rule.scale == WeightScale::kMatchResponse) result.scale[n] *= ResponseGain(row, grid, indices);
   });
   return result;
 }

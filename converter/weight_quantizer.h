@@ -5,8 +5,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
+
+#include "converter/squant.h"
 
 namespace aq::converter {
 
@@ -26,11 +29,16 @@ struct QuantizedWeights {
 // kMatchResponse is for codes rounded to nearest; learned rounding starts from kLeastError.
 enum class WeightScale { kMatchResponse, kLeastError };
 
+// How QuantizeWeights() chooses among grids and codes.
+struct WeightRule {
+  WeightScale scale = WeightScale::kMatchResponse;
+  std::optional<KernelLayout> squant;  // flip codes as SQuant does; else to nearest
+};
+
 // min_scale [n]: channels with tiny weights and a large bias need a step that keeps the bias in int32.
 // Symmetric 8-bit codes use +-127 only.
 QuantizedWeights QuantizeWeights(std::span<const float> weights, size_t channels, int bits, bool is_asymmetric,
-                                 std::span<const float> min_scale, int num_threads,
-                                 WeightScale rule = WeightScale::kMatchResponse);
+                                 std::span<const float> min_scale, int num_threads, const WeightRule& rule = {});
 
 // Dense little-endian bit fields, as the file stores them.
 std::vector<uint8_t> PackCodes(const std::vector<int8_t>& codes, int bits);

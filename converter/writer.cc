@@ -79,7 +79,9 @@ std::map<std::string, std::string> BuildMetadata(const Graph& graph, const Activ
   metadata["aq.preprocess.std"] = Numbers(options.preprocess.stddev);
   metadata["aq.producer"] = "aq convert";
   metadata["aq.recipe"] = RecipeJson(graph, plan, options);
-  metadata["aq.rounding"] = "nearest";
+  metadata["aq.rounding"] = options.rounding == Rounding::kSearch ? "search" : "nearest";
+  if (options.weight_codes == WeightCodes::kSquant) metadata["aq.weight_codes"] = "squant";
+  if (options.equalize) metadata["aq.equalized"] = "true";
   if (options.rounding == Rounding::kAdaptive) {
     metadata["aq.rounding"] = "adaptive";
     std::snprintf(text, sizeof text,

@@ -13,6 +13,27 @@ namespace {
 // JSON has no infinity: an exact layer's SQNR is null.
 std::string Number(double value) { return std::isfinite(value) ? Format("%.4g", value) : "null"; }
 
+// "name": [1, 2], with a comma before; nothing if there are no values.
+template <class T>
+std::string Array(const char* name, const std::vector<T>& values) {
+  std::string text;
+  for (const T value : values) text += (text.empty() ? "" : ", ") + Format("%.6g", static_cast<double>(value));
+  return values.empty() ? "" : Format(", \"%s\": [", name) + text + "]";
+}
+
+const char* KindName(const converter::BorderReport& border) {
+  if (!border.thresholds.empty()) return "thresholds";
+  if (!border.border.empty()) return "table";
+  return border.gain.empty() ? "nearest" : "affine";
+}
+
+std::string BorderJson(const converter::BorderReport& border) {
+  return "{\"tensor\": " + JsonString(border.tensor) + ", \"kind\": \"" + KindName(border) + "\"" +
+         Format(", \"bits\": %d, \"zero_point\": %d, \"scale\": %.9g", border.bits, border.zero_point, border.scale) +
+         ", \"moved_percent\": " + Number(border.moved_percent) + Array("border", border.border) +
+         Array("thresholds", border.thresholds) + Array("gain", border.gain) + Array("offset", border.offset) + "}";
+}
+
 }  // namespace
 
 std::string ReportSummary(const std::string& path, const converter::ConvertOptions& options,
@@ -39,6 +60,7 @@ std::string ReportJson(const std::string& path, const converter::ConvertReport& 
     layers += layers.empty() ? "\n" : ",\n";
     layers += Format("    {\"name\": ") + JsonString(layer.name) + ", \"op\": " + JsonString(layer.op) +
               ", \"bits\": " + JsonString(layer.kernel_bits) + ", \"sqnr_db\": " + Number(layer.sqnr_db) +
+              ", \"own_sqnr_db\": " + (layer.own_sqnr_db < 0 ? "null" : Number(layer.own_sqnr_db)) +
               ", \"weight_sqnr_db\": " + Number(layer.weight_sqnr_db) +
               ", \"clipped_percent\": " + Number(layer.clipped_percent) + "}";
   }
@@ -56,12 +78,15 @@ std::string ReportJson(const std::string& path, const converter::ConvertReport& 
                             Number(tuning.divergence_before) +
                             ", \"divergence_after\": " + Number(tuning.divergence_after) +
                             Format(", \"seconds\": %.2f},\n", tuning.seconds);
+  std::string borders;
+  for (const converter::BorderReport& border : report.borders)
+    borders += (borders.empty() ? "\n    " : ",\n    ") + BorderJson(border);
   return "{\n  \"schema_version\": 1,\n  \"model\": " + JsonString(path) +
          Format(",\n  \"file_bytes\": %zu,\n  \"seconds\": %.3f,\n", report.file_bytes, report.seconds) +
          Format("  \"checked_tensors\": %zu,\n  \"checked_images\": %zu,\n  \"differences\": %zu,\n",
                 report.checked_tensors, report.checked_images, report.differences) +
          (units.empty() ? "" : "  \"units\": [" + units + "\n  ],\n") + (tuning.iterations == 0 ? "" : tuned) +
-         "  \"layers\": [" + layers + "\n  ]\n}\n";
+         (borders.empty() ? "" : "  \"borders\": [" + borders + "\n  ],\n") + "  \"layers\": [" + layers + "\n  ]\n}\n";
 }
 
 }  // namespace aq::tools

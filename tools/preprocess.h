@@ -47,11 +47,11 @@ int CropOffset(int size, int crop);
 Status ToInputCodes(const Image& image, const Preprocess& preprocess, const InputShape& shape,
                     std::vector<uint8_t>* codes);
 
-// A dataset as the converter sees it; the converter chooses the images.
+// A dataset as the converter sees it; the converter chooses the images. No dataset: no images.
 class InputSource : public converter::ImageSource {
  public:
   InputSource(const Dataset* dataset, const Preprocess& preprocess, const InputShape& shape);
-  size_t size() const override { return dataset_->size(); }
+  size_t size() const override { return dataset_ ? dataset_->size() : 0; }
   Status Load(size_t i, std::vector<uint8_t>* pixels) const override;
 
  private:

@@ -26,6 +26,7 @@ using converter::ConvertOptions;
 using converter::ConvertReport;
 using converter::Graph;
 
+constexpr char kNoImages[] = "none";
 constexpr uint64_t kMaxTextBytes = 1 << 20;
 
 struct Flags {
@@ -37,6 +38,8 @@ struct Flags {
   int64_t iterations = ConvertOptions().iterations, tune_iterations = ConvertOptions().tune_iterations;
   int residual_bits = 0;
   bool is_symmetric = false, no_bias_correction = false, fixed_biases = false, is_resumed = false;
+  std::string weights = "nearest";
+  bool is_equalized = false;
   uint64_t max_memory = ConvertOptions().max_memory_bytes;
   PreprocessFlags preprocess;
 };
@@ -49,7 +52,10 @@ const std::map<std::string, converter::Ranges> kRanges = {{"minmax", converter::
                                                           {"cosine", converter::Ranges::kCosine},
                                                           {"aciq", converter::Ranges::kAciq}};
 
+const std::map<std::string, converter::WeightCodes> kWeights = {{"nearest", converter::WeightCodes::kNearest},
+                                                                {"squant", converter::WeightCodes::kSquant}};
 const std::map<std::string, converter::Rounding> kRoundings = {{"nearest", converter::Rounding::kNearest},
+                                                               {"search", converter::Rounding::kSearch},
                                                                {"adaptive", converter::Rounding::kAdaptive}};
 const std::map<std::string, converter::Border> kBorders = {{"none", converter::Border::kNone},
                                                            {"affine", converter::Border::kAffine},
@@ -116,8 +122,13 @@ Result<ConvertOptions> MakeOptions(const Flags& flags, const Graph& graph) {
   if (!flags.ranges.empty()) options.ranges = kRanges.at(flags.ranges);
   if (flags.is_symmetric) options.asymmetric_weights = false;
   if (flags.no_bias_correction) options.bias_correction = false;
-  if (!flags.rounding.empty() || flags.recipe_file.empty())
-    options.rounding = flags.rounding.empty() ? converter::Rounding::kAdaptive : kRoundings.at(flags.rounding);
+  const bool has_images = flags.calib != kNoImages;
+  if (!flags.rounding.empty())
+    options.rounding = kRoundings.at(flags.rounding);
+  else if (flags.recipe_file.empty())
+    options.rounding = has_images ? converter::Rounding::kAdaptive : converter::Rounding::kNearest;
+  options.weight_codes = kWeights.at(flags.weights);
+  options.equalize = flags.is_equalized;
   if (!flags.border.empty()) options.border = kBorders.at(flags.border);
   options.iterations = flags.iterations;
   options.learn_biases = !flags.fixed_biases;
@@ -126,7 +137,7 @@ Result<ConvertOptions> MakeOptions(const Flags& flags, const Graph& graph) {
   options.seed = flags.seed;
   options.num_threads = flags.threads;
   options.calibration_count = flags.calib_count;
-  if (flags.calib_count == 0 && options.rounding == converter::Rounding::kAdaptive)
+  if (flags.calib_count == 0 && options.rounding != converter::Rounding::kNearest)
     options.calibration_count = kLearningImages;
   else if (flags.calib_count == 0)
     options.calibration_count = ConvertOptions().calibration_count;
@@ -134,6 +145,7 @@ Result<ConvertOptions> MakeOptions(const Flags& flags, const Graph& graph) {
   options.scratch_folder = ScratchFolder(flags.output);
   options.checkpoint = CheckpointPath(flags.output);
   options.is_resumed = flags.is_resumed;
+  options.measure_borders = !flags.report.empty();
   if (!flags.labels.empty()) {
     AQ_ASSIGN_OR_RETURN(const std::vector<uint8_t> bytes, ReadWholeFile(flags.labels, kMaxTextBytes));
     std::string text(bytes.begin(), bytes.end());
@@ -152,13 +164,16 @@ Status Convert(const Flags& flags, const CommonFlags& common) {
   for (const std::string& warning : graph.value().warnings) {
     if (!common.is_quiet) std::fprintf(stderr, "aq: warning: %s\n", warning.c_str());
   }
-  AQ_ASSIGN_OR_RETURN(const std::unique_ptr<Dataset> dataset, OpenDataset(flags.calib));
+  std::unique_ptr<Dataset> dataset;  // none: conversion without data
+  if (flags.calib != kNoImages) {
+    AQ_ASSIGN_OR_RETURN(dataset, OpenDataset(flags.calib));
+  }
   AQ_ASSIGN_OR_RETURN(const InputShape shape, NetworkInput(graph.value()));
   AQ_ASSIGN_OR_RETURN(ConvertOptions options, MakeOptions(flags, graph.value()));
   AQ_ASSIGN_OR_RETURN(options.preprocess, ResolvePreprocess(flags.preprocess, dataset.get()));
   AQ_RETURN_IF_ERROR(CheckChannels(options.preprocess, shape));
   const InputSource images(dataset.get(), options.preprocess, shape);
-  options.calibration_count = std::min(options.calibration_count, images.size());
+  if (dataset) options.calibration_count = std::min(options.calibration_count, images.size());
 
   ConvertReport report;
   Progress progress(common.progress, stderr, StderrIsTerminal());
@@ -172,7 +187,7 @@ Status Convert(const Flags& flags, const CommonFlags& common) {
     const DeferInterrupt deferred;
     AQ_RETURN_IF_ERROR(converter::WriteFileAtomically(flags.output, bytes));
     std::error_code ignored;  // a checkpoint left behind does no harm
-    if (options.rounding == converter::Rounding::kAdaptive) {
+    if (options.rounding != converter::Rounding::kNearest) {
       std::filesystem::remove(options.checkpoint, ignored);
     }
     if (!flags.report.empty()) {
@@ -180,6 +195,7 @@ Status Convert(const Flags& flags, const CommonFlags& common) {
       AQ_RETURN_IF_ERROR(converter::WriteFileAtomically(flags.report, {json.begin(), json.end()}));
     }
   }
+  if (!dataset) options.calibration_count = 0;
   if (common.is_verbose) std::fputs(ReportTable(report).c_str(), stdout);
   if (!common.is_quiet) std::fputs(ReportSummary(flags.output, options, report).c_str(), stdout);
   return {};
@@ -191,7 +207,8 @@ Run AddConvert(CLI::App* app, const CommonFlags* common) {
   const auto flags = std::make_shared<Flags>();
   app->add_option("model,-m,--model", flags->model, "The .onnx file")->required()->type_name("FILE");
   app->add_option("-o,--output", flags->output, "The .aqm to write")->required()->type_name("FILE");
-  app->add_option("--calib", flags->calib, "Calibration images, one of\n" + DatasetHelp())
+  app->add_option("--calib", flags->calib,
+                  "Calibration images, \"none\" (ranges from BatchNorm statistics) or one of\n" + DatasetHelp())
       ->required()
       ->type_name("SPEC");
   app->add_option("--calib-count", flags->calib_count, "Images used, chosen by the seed (1024 to learn from, else 256)")
@@ -212,9 +229,15 @@ Run AddConvert(CLI::App* app, const CommonFlags* common) {
       ->check(CLI::IsMember(kRanges))
       ->type_name("NAME");
   app->add_option("--rounding", flags->rounding,
-                  "nearest, or adaptive: learned on the calibration images where there are less than 8 bits (adaptive)")
+                  "nearest; search: borders tried out on the calibration images; adaptive: everything learned on "
+                  "them,\nwhere there are less than 8 bits (adaptive)")
       ->check(CLI::IsMember(kRoundings))
       ->type_name("NAME");
+  app->add_option("--weights", flags->weights,
+                  "How weights are rounded unless learned: nearest, or squant: errors cancel, needs no data (nearest)")
+      ->check(CLI::IsMember(kWeights))
+      ->type_name("NAME");
+  app->add_flag("--equalize", flags->is_equalized, "Cross-layer equalisation first: for networks without ReLU6");
   app->add_option("--border", flags->border,
                   "Adaptive: rounding borders of activations: none, affine, affine-channel, free or free-channel "
                   "(affine-channel)")
@@ -245,7 +268,8 @@ Run AddConvert(CLI::App* app, const CommonFlags* common) {
       ->check(CLI::Range(1, 64))
       ->type_name("N");
   app->add_option("--labels", flags->labels, "Class names, one a line, stored in the file")->type_name("FILE");
-  app->add_option("--report-json", flags->report, "Write a per-layer report")->type_name("FILE");
+  app->add_option("--report-json", flags->report, "Write a report: per layer, per reconstructed block, per border")
+      ->type_name("FILE");
   app->add_flag("--symmetric-weights", flags->is_symmetric, "No zero points for weights");
   app->add_flag("--fixed-biases", flags->fixed_biases, "Adaptive: do not learn the blocks' biases");
   app->add_flag("--no-bias-correction", flags->no_bias_correction, "Leave the mean shift of quantisation in");
