@@ -8,7 +8,7 @@ usage() {
   cat <<'TEXT'
 Usage: install_packages.sh [--cross] [--train] [--list]
   (always)   compilers, libraries of runtime, converter and tools, test framework, the demo's images
-  --cross    also the aarch64 cross compiler and qemu
+  --cross    also the ARM cross compilers and qemu
   --train    also python3-torch, needed only to train the demo network again
   --list     print the names and install nothing
 TEXT
@@ -26,7 +26,7 @@ packages+=(libgtest-dev libgmock-dev dataset-fashion-mnist jq)
 list_only=false
 for argument in "$@"; do
   case "$argument" in
-    --cross) packages+=(g++-aarch64-linux-gnu qemu-user-static) ;;
+    --cross) packages+=(g++-aarch64-linux-gnu g++-arm-linux-gnueabihf qemu-user) ;;
     --train) packages+=(python3-torch python3-onnx python3-numpy) ;;
     --list) list_only=true ;;
     -h | --help) usage; exit 0 ;;

@@ -4,10 +4,18 @@
 set(AQ_ISA_FLAGS_scalar "")
 set(AQ_ISA_FLAGS_avx2 -mavx2)
 set(AQ_ISA_FLAGS_avxvnni -mavx2 -mavxvnni)
+set(AQ_ISA_FLAGS_neon "")  # part of 64-bit ARM
+set(AQ_ISA_FLAGS_neondot -march=armv8.2-a+dotprod)
+set(AQ_ISA_FLAGS_i8mm -march=armv8.2-a+i8mm)
 
 set(AQ_KERNEL_ISAS scalar)
 if(NOT AQ_SCALAR_ONLY AND CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$")
   list(APPEND AQ_KERNEL_ISAS avx2 avxvnni)
+elseif(NOT AQ_SCALAR_ONLY AND CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64|ARM64)$")
+  list(APPEND AQ_KERNEL_ISAS neon neondot i8mm)
+elseif(NOT AQ_SCALAR_ONLY AND CMAKE_SYSTEM_PROCESSOR MATCHES "^arm")
+  list(APPEND AQ_KERNEL_ISAS neon)
+  set(AQ_ISA_FLAGS_neon -mfpu=neon)  # optional in armv7, so kernels alone use it
 endif()
 
 # Gives every <folder>/<prefix>_<isa>.cc its flags and appends it to `out`; ISAs without such a file are left out.

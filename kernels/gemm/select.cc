@@ -41,11 +41,13 @@ IsaCost CostOf(const GemmKernel& kernel) {
     case Isa::kAvx512Vnni:
       return {1, 1, 1 + decode};
     case Isa::kNeon:
+      return {8, 1, 1 + decode};
     case Isa::kNeonDot:
+      return {2, 1, 1 + decode};
     case Isa::kI8mm:
       break;
   }
-  return {4, 1, 1 + decode};
+  return {1, 1, 1 + decode};
 }
 
 size_t TotalCost(const GemmKernel& kernel, const GemmShape& shape) {

@@ -72,7 +72,7 @@ TEST_P(DepthwiseIsa, EqualsReference) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Isas, DepthwiseIsa, testing::Values(Isa::kScalar, Isa::kAvx2),
+INSTANTIATE_TEST_SUITE_P(Isas, DepthwiseIsa, testing::Values(Isa::kScalar, Isa::kAvx2, Isa::kNeon),
                          [](const auto& info) { return std::string(IsaName(info.param)); });
 
 }  // namespace
