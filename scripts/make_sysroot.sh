@@ -13,9 +13,10 @@ case "$preset" in
   *) echo "Usage: make_sysroot.sh [aarch64 | armv7]" >&2; exit 2 ;;
 esac
 
-# Libraries we link or whose headers we include, and the shared objects behind them.
+# Libraries we link or whose headers we include, and the shared objects behind them; XNNPACK for bench/arm_model.sh.
 packages=(libpthreadpool-dev libpthreadpool0 libflatbuffers-dev libgtest-dev libgmock-dev
   libcli11-dev nlohmann-json3-dev libjpeg62-turbo-dev libjpeg62-turbo libpng-dev libpng16-16 zlib1g-dev zlib1g)
+[[ $preset != aarch64 ]] || packages+=(libxnnpack-dev libxnnpack0 libcpuinfo0)
 
 sysroot=$PWD/build/sysroot-$preset
 if [[ -f $sysroot/packages && $(<"$sysroot/packages") == "${packages[*]}" ]]; then

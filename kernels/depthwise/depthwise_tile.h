@@ -28,8 +28,12 @@ AQ_INLINE void RunDepthwiseTile(const DepthwiseTile& tile) {
     for (int o = 0; o < tile.outputs; ++o) {
       const Requantize& rq = tile.requantize[o];
       const size_t bytes = rq.is_wide ? sizeof(int32_t) : 1;
-      RequantizeRow<Isa>(acc, chunk, channels, rq, tile.residual != nullptr ? tile.residual + chunk : nullptr,
-                         static_cast<uint8_t*>(tile.out[o]) + chunk * bytes);
+      RequantizeRows<Isa>({.acc = acc,
+                           .column = chunk,
+                           .columns = channels,
+                           .residual = tile.residual != nullptr ? tile.residual + chunk : nullptr,
+                           .out = static_cast<uint8_t*>(tile.out[o]) + chunk * bytes},
+                          rq);
     }
   }
 }

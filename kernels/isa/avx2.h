@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // AVX2 registers behind the vocabulary of scalar.h. Avx2Base is everything but the dot product; Avx2Wide multiplies in
-// 16 bits and is exact for all operands; Avx2Narrow uses maddubs, exact while two products fit int16 (max_pair).
+// 16 bits and is exact for all operands; Avx2Narrow uses maddubs and sums in int16, widened to int32 every widen_steps.
 #pragma once
 
 #include <immintrin.h>
@@ -180,6 +180,14 @@ struct Avx2Wide : Avx2Base {
     const __m256i v = UnpackBytes<kBits, kPlane>(b, codebook);
     return {_mm256_srai_epi16(_mm256_slli_epi16(v, 8), 8), _mm256_srai_epi16(v, 8)};
   }
+  static AQ_INLINE Weights LoadZeroPoints(const int8_t* p) { return Unpack<8, 0>(Load256(p), Codebook()); }
+  static AQ_INLINE Weights Subtract(Weights a, Weights b) {
+    return {_mm256_sub_epi16(a.even, b.even), _mm256_sub_epi16(a.odd, b.odd)};
+  }
+  static AQ_INLINE void StoreWeights(uint8_t* p, Weights w) {
+    Store256(p, w.even);
+    Store256(p + 32, w.odd);
+  }
   static AQ_INLINE Act LoadActivations(const uint8_t* const* row, size_t k) {
     const __m256i v = Broadcast4(row[0] + k);
     return {_mm256_and_si256(v, _mm256_set1_epi16(255)), _mm256_srli_epi16(v, 8)};
@@ -190,6 +198,17 @@ struct Avx2Wide : Avx2Base {
   }
 };
 
+// The same with weights that a panel decoder has split already.
+struct Avx2Wide16 : Avx2Wide {
+  static constexpr int kBytes = 64;
+  using Bytes = Weights;
+  static AQ_INLINE Bytes LoadBytes(const uint8_t* p) { return {Load256(p), Load256(p + 32)}; }
+  template <int kBits, int kPlane>
+  static AQ_INLINE Weights Unpack(Bytes b, Codebook /*codebook*/) {
+    return b;
+  }
+};
+
 struct Avx2Narrow : Avx2Base {
   using Weights = __m256i;
   using Act = __m256i;
@@ -197,9 +216,15 @@ struct Avx2Narrow : Avx2Base {
   static AQ_INLINE Weights Unpack(Bytes b, Codebook codebook) {
     return UnpackBytes<kBits, kPlane>(b, codebook);
   }
+  static AQ_INLINE Weights LoadZeroPoints(const int8_t* p) { return Load256(p); }
+  static AQ_INLINE Weights Subtract(Weights a, Weights b) { return _mm256_sub_epi8(a, b); }
+  static AQ_INLINE void StoreWeights(uint8_t* p, Weights w) { Store256(p, w); }
   static AQ_INLINE Act LoadActivations(const uint8_t* const* row, size_t k) { return Broadcast4(row[0] + k); }
-  static AQ_INLINE Acc Dot(Acc acc, Act a, Weights w) {
-    return _mm256_add_epi32(acc, _mm256_madd_epi16(_mm256_maddubs_epi16(a, w), _mm256_set1_epi16(1)));
+  // An accumulator is eight columns of two int16 sums each: of the products with k % 4 in {0, 1} and in {2, 3}.
+  static AQ_INLINE Acc ZeroAcc() { return _mm256_setzero_si256(); }
+  static AQ_INLINE Acc Dot(Acc acc, Act a, Weights w) { return _mm256_add_epi16(acc, _mm256_maddubs_epi16(a, w)); }
+  static AQ_INLINE void AddWidened(Acc acc, int32_t* out) {
+    Store256(out, _mm256_add_epi32(Load256(out), _mm256_madd_epi16(acc, _mm256_set1_epi16(1))));
   }
 };
 

@@ -25,6 +25,9 @@ struct I8mm : NeonBase {
   static AQ_INLINE Weights Unpack(Bytes b, Codebook codebook) {
     return UnpackBytes<kBits, kPlane>(b, codebook);
   }
+  static AQ_INLINE Weights LoadZeroPoints(const int8_t* p) { return vld1q_s8(p); }
+  static AQ_INLINE Weights Subtract(Weights a, Weights b) { return vsubq_s8(a, b); }
+  static AQ_INLINE void StoreWeights(uint8_t* p, Weights w) { vst1q_s8(reinterpret_cast<int8_t*>(p), w); }
   static AQ_INLINE Act LoadActivations(const uint8_t* const* row, size_t k) {
     return vcombine_u8(vld1_u8(row[0] + k), vld1_u8(row[1] + k));
   }

@@ -32,6 +32,7 @@ AQ_INLINE int32x4_t MultiplyAddHighHalves(int32x4_t sums, int16x8_t a, int16x8_t
 }
 // {a0 + a1, a2 + a3, b0 + b1, b2 + b3}
 AQ_INLINE int32x4_t AddPairs(int32x4_t a, int32x4_t b) { return vpaddq_s32(a, b); }
+AQ_INLINE int16x8_t AddPairs(int16x8_t a, int16x8_t b) { return vpaddq_s16(a, b); }
 #else
 AQ_INLINE uint8x16_t LookUp16(uint8x16_t table, uint8x16_t index) {
   const uint8x8x2_t halves = {{vget_low_u8(table), vget_high_u8(table)}};
@@ -49,6 +50,9 @@ AQ_INLINE int32x4_t MultiplyAddHighHalves(int32x4_t sums, int16x8_t a, int16x8_t
 }
 AQ_INLINE int32x4_t AddPairs(int32x4_t a, int32x4_t b) {
   return vcombine_s32(vpadd_s32(vget_low_s32(a), vget_high_s32(a)), vpadd_s32(vget_low_s32(b), vget_high_s32(b)));
+}
+AQ_INLINE int16x8_t AddPairs(int16x8_t a, int16x8_t b) {
+  return vcombine_s16(vpadd_s16(vget_low_s16(a), vget_high_s16(a)), vpadd_s16(vget_low_s16(b), vget_high_s16(b)));
 }
 #endif
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// NEON with dot products of four signed bytes (ARMv8.2 dotprod): exact for all operands.
+// NEON with dot products of four signed bytes (ARMv8.2 dotprod): exact for all operands, flipped (-128) or below 128.
 #pragma once
 
 #include "kernels/isa/neon_columns.h"
@@ -7,9 +7,12 @@
 namespace aq {
 namespace {
 
-struct NeonDot : NeonColumns {
-  static AQ_INLINE Acc Dot(Acc acc, Act a, const Weights& w) {
-    Unroll<kAccCols>([&](auto j) AQ_LAMBDA { acc.v[j] = vdotq_s32(acc.v[j], w.v[j], a); });
+template <int kFlip>
+struct NeonDot : NeonColumns<kFlip> {
+  using Base = NeonColumns<kFlip>;
+  static AQ_INLINE typename Base::Acc Dot(typename Base::Acc acc, typename Base::Act a,
+                                          const typename Base::Weights& w) {
+    Unroll<4>([&](auto j) AQ_LAMBDA { acc.v[j] = vdotq_s32(acc.v[j], w.v[j], a); });
     return acc;
   }
 };

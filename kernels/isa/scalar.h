@@ -65,6 +65,12 @@ struct Scalar {
     return acc;
   }
   static AQ_INLINE void StoreAcc(Acc acc, int32_t* out, size_t /*stride*/) { *out = acc; }
+  // Optional members; an ISA that has them gets more from the loops:
+  // - sums in int16 (gemm_tile.h, kSumsInInt16): Acc ZeroAcc(), void AddWidened(Acc, int32_t* out): out += the sums of
+  //   acc. Then Dot may wrap after GemmTile::widen_steps steps, and LoadBias and StoreAcc are not needed. The bound
+  //   counts, per column, sums of the products of adjacent k (0 and 1, 2 and 3, ... of each step of kKr).
+  // - panel decoders (decode_panel.h): Weights LoadZeroPoints(const int8_t*), Weights Subtract(Weights, Weights),
+  //   void StoreWeights(uint8_t*, Weights), of kBytes bytes (or twice that for 16-bit weights).
 
   // ---- Sixteen columns at a time ----
   struct I32x16 {

@@ -31,9 +31,10 @@ TEST(EmulatedCpu, RunsTheNewestKernelsItCan) {
     for (int bits : {2, 4, 8}) {
       GemmShape shape = image;
       shape.weight_bits = bits;
-      EXPECT_EQ(SelectGemm(shape, isas)->isa, isa) << IsaName(isa) << ", " << bits << " bits";
+      EXPECT_EQ(SelectGemm(shape, isas).kernel->isa, isa) << IsaName(isa) << ", " << bits << " bits";
       shape.m = 1;  // usmmla multiplies two rows at a time: a single row is for the instruction set before it
-      EXPECT_EQ(SelectGemm(shape, isas)->isa, std::min(isa, Isa::kNeonDot)) << IsaName(isa) << ", " << bits << " bits";
+      EXPECT_EQ(SelectGemm(shape, isas).kernel->isa, std::min(isa, Isa::kNeonDot))
+          << IsaName(isa) << ", " << bits << " bits";
     }
     EXPECT_EQ(SelectRowKernels(isas)->isa, Isa::kNeon);
     EXPECT_EQ(SelectDepthwise(isas)->isa, Isa::kNeon);

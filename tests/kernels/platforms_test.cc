@@ -39,7 +39,7 @@ TEST_F(ForcedIsa, SelectsItsKernels) {
     EXPECT_EQ(isas.Has(Isa::kAvx2), isa != Isa::kScalar);
     const Isa expected = is_scalar_build ? Isa::kScalar : isa;
     const GemmShape shape{.m = 100, .n = 64, .k = 64, .max_pair = 2 * 128 * 255};
-    EXPECT_EQ(SelectGemm(shape, isas)->isa, expected);
+    EXPECT_EQ(SelectGemm(shape, isas).kernel->isa, expected);
     EXPECT_EQ(SelectRowKernels(isas)->isa, std::min(expected, Isa::kAvx2));
     EXPECT_EQ(SelectDepthwise(isas)->isa, std::min(expected, Isa::kAvx2));
   }
