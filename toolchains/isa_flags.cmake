@@ -4,6 +4,8 @@
 set(AQ_ISA_FLAGS_scalar "")
 set(AQ_ISA_FLAGS_avx2 -mavx2)
 set(AQ_ISA_FLAGS_avxvnni -mavx2 -mavxvnni)
+set(AQ_ISA_FLAGS_avx512vnni -mavx2 -mavx512f -mavx512bw -mavx512vl -mavx512vnni)
+
 # ARM tiles fill all registers: gcc's scheduling before their allocation makes it spill (w4a4 6x4: 68 instructions a
 # step instead of 60); scheduling afterwards stays.
 set(aq_no_early_schedule $<$<CXX_COMPILER_ID:GNU>:-fno-schedule-insns>)
@@ -13,7 +15,7 @@ set(AQ_ISA_FLAGS_i8mm -march=armv8.2-a+i8mm ${aq_no_early_schedule})
 
 set(AQ_KERNEL_ISAS scalar)
 if(NOT AQ_SCALAR_ONLY AND CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$")
-  list(APPEND AQ_KERNEL_ISAS avx2 avxvnni)
+  list(APPEND AQ_KERNEL_ISAS avx2 avxvnni avx512vnni)
 elseif(NOT AQ_SCALAR_ONLY AND CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64|ARM64)$")
   list(APPEND AQ_KERNEL_ISAS neon neondot i8mm)
 elseif(NOT AQ_SCALAR_ONLY AND CMAKE_SYSTEM_PROCESSOR MATCHES "^arm")

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "bench/arm_model/layers.h"
-#include "kernels/depthwise/depthwise.h"
+#include "kernels/depthwise/pack.h"
 #include "kernels/gemm/convolve.h"
 #include "kernels/gemm/pack.h"
 #include "kernels/requantize/prepare.h"
@@ -95,15 +95,17 @@ void RunDense(const Layer& layer, int weight_bits, int activation_bits, IsaSet i
         [&] { Convolve(c, b.input.data(), nullptr, out, 0, shape.m, scratch.data()); });
 }
 
-void RunDepthwise(const Layer& layer, int activation_bits, IsaSet isas, const char* isa, const char* bits) {
+void RunDepthwise(const Layer& layer, int weight_bits, int activation_bits, IsaSet isas, const char* isa,
+                  const char* bits) {
   const ConvGeometry g = GeometryOf(layer);
   Buffers b(g, activation_bits);
   const size_t padded = (size_t(g.in_c) + kChannelPad - 1) / kChannelPad * kChannelPad;
-  const std::vector<int16_t> weights(padded * size_t(g.kernel_h * g.kernel_w));
+  const DepthwiseKernel* kernel = SelectDepthwise(weight_bits < 8, isas);
+  const std::vector<uint8_t> weights(DepthwiseWeightBytes(*kernel, size_t(g.kernel_h * g.kernel_w), size_t(g.in_c)));
   const std::vector<int32_t> bias(padded);
   Depthwise d;
   d.geometry = g;
-  d.kernel = SelectDepthwise(isas);
+  d.kernel = kernel;
   d.weights = weights.data();
   d.bias = bias.data();
   d.requantize = &b.requantize;
@@ -131,7 +133,7 @@ int main(int argc, char** argv) {
   for (const Layer& layer : kLayers) {
     for (const auto& w : kWidths) {
       if (layer.groups > 1) {
-        RunDepthwise(layer, w.activations, isas, argv[1], w.name);
+        RunDepthwise(layer, w.weights, w.activations, isas, argv[1], w.name);
       } else if (layer.in_c > 3 || w.activations == 8) {  // the first layer reads pixels
         RunDense(layer, w.weights, w.activations, isas, argv[1], w.name);
       }

@@ -3,5 +3,5 @@
 #include "kernels/isa/neon.h"
 
 namespace aq {
-void depthwise_neon(const DepthwiseTile& tile) { RunDepthwiseTile<NeonBase>(tile); }
+#include "kernels/depthwise/depthwise_neon.inc"
 }  // namespace aq

@@ -15,6 +15,7 @@ namespace {
 
 constexpr size_t kAlignment = 64;
 constexpr size_t kBlockRows = 96;
+constexpr size_t kGatheredBytes = 256 * 1024;  // at most, so that they stay in the second-level cache
 
 size_t AlignUp(size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
 
@@ -27,19 +28,22 @@ struct Job {
         n(static_cast<size_t>(c.geometry.out_c) / groups),
         mr(static_cast<size_t>(c.kernel->mr)),
         nr(static_cast<size_t>(c.kernel->nr)),
-        block_rows(BlockTiles(*c.kernel) * mr),
-        layout(LayoutOf(*c.kernel, c.weight_bits, Taps(c.geometry), k)) {}
+        block_rows(BlockTiles(*c.kernel, Taps(c.geometry), k) * mr),
+        activation_bytes(c.kernel->weight_bits == 16 ? 2 : 1),
+        layout(LayoutOf(*c.kernel, c.weight_bits, Taps(c.geometry), k)),
+        row_bytes(layout.k_padded * activation_bytes) {}
 
   const Convolution& convolution;
-  size_t groups, k, n, mr, nr, block_rows;
+  size_t groups, k, n, mr, nr, block_rows, activation_bytes;
   PanelLayout layout;
+  size_t row_bytes;  // of a gathered row
 };
 
 // What one thread needs, laid out in its scratch memory.
 struct Scratch {
   const uint8_t** rows = nullptr;  // [tiles][taps][mr]
   int32_t* row_sums = nullptr;     // [block_rows]
-  uint8_t* gathered = nullptr;     // [block_rows][k_padded]
+  uint8_t* gathered = nullptr;     // [block_rows][k_padded], 8 or 16 bits each
   uint8_t* decoded = nullptr;      // one panel
   size_t bytes = 0;
 
@@ -52,7 +56,7 @@ struct Scratch {
     const Convolution& c = job.convolution;
     rows = reinterpret_cast<const uint8_t**>(take(job.block_rows * job.layout.taps * sizeof(void*)));
     row_sums = reinterpret_cast<int32_t*>(take(c.weight_zero_points != nullptr ? job.block_rows * sizeof(int32_t) : 0));
-    gathered = take(job.layout.gathers ? job.block_rows * job.layout.k_padded : 0);
+    gathered = take(job.layout.gathers ? job.block_rows * job.row_bytes : 0);
     decoded = take(c.decoder != nullptr ? job.layout.decoded_bytes(c.kernel->weight_bits) : 0);
   }
 };
@@ -63,8 +67,11 @@ void FindRows(const Job& job, const uint8_t* input, size_t m_begin, size_t count
   const size_t mr = job.mr, taps = job.layout.taps;
   if (job.layout.gathers) {
     const uint8_t zero = static_cast<uint8_t>(-c.kernel->activation_flip);
-    GatherRows(c.geometry, input, c.pad_row, m_begin, count, group * job.k, zero, job.layout.k_padded, s.gathered);
-    for (size_t i = 0; i < count; ++i) s.rows[i] = s.gathered + i * job.layout.k_padded;
+    GatherRows(c.geometry, input, c.pad_row, m_begin, count, group * job.k, zero, job.row_bytes, s.gathered);
+    for (size_t i = 0; job.activation_bytes == 2 && i < count; ++i) {
+      WidenRow(s.gathered + i * job.row_bytes, job.layout.k_padded);
+    }
+    for (size_t i = 0; i < count; ++i) s.rows[i] = s.gathered + i * job.row_bytes;
   } else if (group == 0) {
     FindTaps(c.geometry, input, c.pad_row, m_begin, count, mr, s.rows);
   } else {
@@ -92,7 +99,11 @@ size_t OutputBytes(const Requantize& rq) { return rq.is_wide ? sizeof(int32_t) :
 
 }  // namespace
 
-size_t BlockTiles(const GemmKernel& kernel) { return std::max<size_t>(1, kBlockRows / static_cast<size_t>(kernel.mr)); }
+size_t BlockTiles(const GemmKernel& kernel, size_t taps, size_t k) {
+  const size_t row_bytes = taps * k * (kernel.weight_bits == 16 ? 2 : 1);
+  const size_t rows = kernel.weight_bits == 16 ? std::min(kBlockRows, kGatheredBytes / row_bytes) : kBlockRows;
+  return std::max<size_t>(1, rows / static_cast<size_t>(kernel.mr));
+}
 
 size_t ConvolveScratchBytes(const Convolution& convolution) { return Scratch(Job(convolution), nullptr).bytes; }
 

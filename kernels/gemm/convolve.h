@@ -39,7 +39,7 @@ struct Convolution {
 };
 
 // Tiles that share one decoded panel.
-size_t BlockTiles(const GemmKernel& kernel);
+size_t BlockTiles(const GemmKernel& kernel, size_t taps, size_t k);
 // Bytes of scratch one thread needs (row pointers and sums, gathered rows, a decoded panel).
 size_t ConvolveScratchBytes(const Convolution& convolution);
 // Output pixels [m_begin, m_end) of out_h * out_w (any split gives the same bits). Outputs overlap neither the

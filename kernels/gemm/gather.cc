@@ -45,15 +45,15 @@ void FindTaps(const ConvGeometry& g, const uint8_t* input, const uint8_t* pad_ro
 }
 
 void GatherRows(const ConvGeometry& g, const uint8_t* input, const uint8_t* pad_row, size_t m_begin, size_t count,
-                size_t first_c, uint8_t zero, size_t k_padded, uint8_t* rows) {
-  const ptrdiff_t row_bytes = ptrdiff_t{g.in_w} * g.in_c;
+                size_t first_c, uint8_t zero, size_t row_bytes, uint8_t* rows) {
+  const ptrdiff_t line_bytes = ptrdiff_t{g.in_w} * g.in_c;
   const size_t k = static_cast<size_t>(g.in_c / g.groups), used = Taps(g) * k;
   const bool is_run = g.groups == 1 && g.dilation_w == 1;  // the taps of a window's row lie side by side
   ForEachPixel(g, m_begin, count, [&](size_t i, int y0, int x0) {
-    uint8_t* out = rows + i * k_padded;
+    uint8_t* out = rows + i * row_bytes;
     const bool is_inside = x0 >= 0 && x0 + g.kernel_w <= g.in_w;
     for (int ky = 0, y = y0; ky < g.kernel_h; ++ky, y += g.dilation_h) {
-      const ptrdiff_t line = y * row_bytes + static_cast<ptrdiff_t>(first_c);
+      const ptrdiff_t line = y * line_bytes + static_cast<ptrdiff_t>(first_c);
       const bool is_row_inside = IsWithin(y, g.in_h);
       if (is_run && is_inside && is_row_inside) {
         const size_t run = static_cast<size_t>(g.kernel_w) * k;
@@ -66,8 +66,24 @@ void GatherRows(const ConvGeometry& g, const uint8_t* input, const uint8_t* pad_
         std::memcpy(out, is_pixel ? input + line + ptrdiff_t{x} * g.in_c : pad_row + first_c, k);
       }
     }
-    std::memset(out, zero, k_padded - used);
+    std::memset(out, zero, row_bytes - used);
   });
+}
+
+void WidenRow(uint8_t* row, size_t count) {
+  // From the end, through a buffer: what is written lies behind what is still to be read.
+  constexpr size_t kRun = 32;
+  uint16_t wide[kRun];
+  const auto widen = [&](size_t begin, size_t size) {
+    for (size_t i = 0; i < size; ++i) wide[i] = row[begin + i];
+    std::memcpy(row + 2 * begin, wide, 2 * size);
+  };
+  size_t begin = count / kRun * kRun;
+  widen(begin, count - begin);
+  while (begin > 0) {
+    begin -= kRun;
+    widen(begin, kRun);
+  }
 }
 
 int32_t SumOfBytes(const uint8_t* p, size_t count) {

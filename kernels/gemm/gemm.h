@@ -48,7 +48,8 @@ using GemmTileFn = void (*)(const GemmTile&);
 struct GemmKernel {
   const char* name;  // "avxvnni_w4a8_5x16"
   Isa isa;
-  // What the tile reads. 2, 4: packed codes, unpacked inside the tile; 8: int8 values; 16: int16 values (decode.h).
+  // What the tile reads. 2, 4: packed codes, unpacked inside the tile; 8: int8 values; 16: int16 values (decode.h), and
+  // activations in 16 bits too, which the driver gathers.
   int weight_bits;
   // INT32_MAX: exact for all operands. Else two products (or, with kByteLimit, twice one) must stay within it, and so
   // must their sums over `widen_steps` steps.

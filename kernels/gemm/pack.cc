@@ -12,6 +12,14 @@ namespace {
 size_t DivideUp(size_t a, size_t b) { return (a + b - 1) / b; }
 size_t RoundUp(size_t value, size_t step) { return DivideUp(value, step) * step; }
 
+// Where a weight lies within a step: [column][k], or for dot products by lane four columns by four k at a time.
+size_t PlaceInStep(const GemmKernel& kernel, size_t column, size_t k) {
+  constexpr size_t kLane = 4;
+  const size_t kr = static_cast<size_t>(kernel.kr);
+  if (kernel.isa != Isa::kNeonDot) return column * kr + k;
+  return column / kLane * kLane * kr + (k / kLane * kLane + column % kLane) * kLane + k % kLane;
+}
+
 struct Values {
   int8_t of_code[256];
   explicit Values(const WeightSource& source) {
@@ -28,7 +36,7 @@ PanelLayout LayoutOf(const GemmKernel& kernel, int bits, size_t taps, size_t k) 
   const size_t kr = static_cast<size_t>(kernel.kr), planes = static_cast<size_t>(8 / bits);
   const size_t block = kernel.weight_bits < 8 ? kr * planes : kr;
   PanelLayout layout;
-  layout.gathers = k % block != 0;
+  layout.gathers = k % block != 0 || kernel.weight_bits == 16;
   layout.taps = layout.gathers ? 1 : taps;
   layout.k = layout.gathers ? taps * k : k;
   layout.k_padded = RoundUp(layout.k, block);
@@ -59,7 +67,7 @@ void PackWeights(const WeightSource& source, const GemmKernel& kernel, uint8_t* 
       for (size_t tap = 0; tap < layout.taps; ++tap) {
         for (size_t k = 0; k < layout.k; ++k, ++index) {
           const size_t step = tap * tap_steps + k / kr, block = step / planes, plane = step % planes;
-          uint8_t* field = packed + block * layout.step_bytes + n * kr + k % kr;
+          uint8_t* field = packed + block * layout.step_bytes + PlaceInStep(kernel, n, k % kr);
           *field = static_cast<uint8_t>(*field | CodeAt(source.codes, index, source.bits) << (plane * bits));
         }
       }
@@ -89,7 +97,7 @@ void PackZeroPoints(const WeightSource& source, const GemmKernel& kernel, int8_t
   for (size_t n = 0; n < n_padded; ++n) {
     const int8_t zero =
         n < source.n && source.zero_points != nullptr ? source.zero_points[source.first_n + n] : int8_t{0};
-    for (size_t i = 0; i < kr; ++i) packed[n * kr + i] = zero;
+    for (size_t i = 0; i < kr; ++i) packed[PlaceInStep(kernel, n, i)] = zero;
   }
 }
 

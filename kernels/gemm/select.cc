@@ -58,7 +58,8 @@ IsaCost CostOf(const GemmKernel& kernel) {
       return {1024, 128, 64 * unpack, 0};
     case Isa::kAvx2:
       if (is_narrow) return {32, 16, 16 + unpack, 48};
-      return {64, 48, kernel.weight_bits == 16 ? size_t{32} : 64 + unpack, 0};
+      if (kernel.weight_bits == 16) return {32, 16, 16, 0};
+      return {64, 48, 64 + unpack, 0};
     case Isa::kAvxVnni:
     case Isa::kAvx512Vnni:
       return {16, 16, 16 + unpack, 0};
@@ -83,7 +84,7 @@ size_t TotalCost(const GemmChoice& choice, const GemmShape& shape) {
   const size_t step = mr * vectors * (cost.dot + widen) + mr * cost.broadcast + vectors * cost.weights;
   const size_t steps = LayoutOf(kernel, shape.weight_bits, shape.taps, shape.k).steps;
   const size_t tiles = DivideUp(shape.m, mr);
-  const size_t decodes = choice.decoder != nullptr ? DivideUp(tiles, BlockTiles(kernel)) : 0;
+  const size_t decodes = choice.decoder != nullptr ? DivideUp(tiles, BlockTiles(kernel, shape.taps, shape.k)) : 0;
   return DivideUp(shape.n, static_cast<size_t>(kernel.nr)) *
          (tiles * (steps * step + kTileCost) + decodes * steps * vectors * cost.decode);
 }

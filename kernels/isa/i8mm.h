@@ -11,6 +11,7 @@ namespace {
 struct I8mm : NeonBase {
   static constexpr int kAccRows = 2, kAccCols = 2, kKr = 8, kBytes = 16;
   static constexpr int kActivationFlip = 0;
+  static constexpr int TilesAtOnce(int /*rows*/) { return 4; }
   using Acc = int32x4_t;  // {row 0 col 0, row 0 col 1, row 1 col 0, row 1 col 1}
   using Bytes = uint8x16_t;
   using Weights = int8x16_t;

@@ -180,6 +180,40 @@ struct NeonBase {
   }
   static AQ_INLINE I32x16 FinishTaps(const TapSums& sums) { return sums; }
 
+  // Narrow: signed bytes, so activations are flipped (less 128). Sums wrap, but those that start from 128 times the sum
+  // of the weights end within int16.
+  static constexpr size_t kPairChannels = 16;
+  struct PairSums {
+    int16x8_t low, high;
+  };
+  static AQ_INLINE void OrderPairWeights(const int8_t* w, int8_t* ordered) {
+    const int8x16x2_t taps = vld2q_s8(w);
+    vst1q_s8(ordered, taps.val[0]);
+    vst1q_s8(ordered + 16, taps.val[1]);
+  }
+  static AQ_INLINE PairSums ZeroPairs(const int8_t* ordered, size_t pairs) {
+    PairSums sums = {vdupq_n_s16(0), vdupq_n_s16(0)};
+    for (size_t tap = 0; tap < 2 * pairs; ++tap) {
+      const int8x16_t w = vld1q_s8(ordered + 16 * tap);
+      sums.low = vaddw_s8(sums.low, vget_low_s8(w));
+      sums.high = vaddw_s8(sums.high, vget_high_s8(w));
+    }
+    return {vshlq_n_s16(sums.low, 7), vshlq_n_s16(sums.high, 7)};
+  }
+  static AQ_INLINE PairSums DotFlipped(PairSums sums, const uint8_t* a, const int8_t* ordered) {
+    const int8x16_t codes = vreinterpretq_s8_u8(veorq_u8(vld1q_u8(a), vdupq_n_u8(0x80))), w = vld1q_s8(ordered);
+    return {vmlal_s8(sums.low, vget_low_s8(codes), vget_low_s8(w)), neon::MultiplyAddHighHalves(sums.high, codes, w)};
+  }
+  static AQ_INLINE PairSums DotPair(PairSums sums, const uint8_t* a0, const uint8_t* a1, const int8_t* ordered) {
+    return DotFlipped(DotFlipped(sums, a0, ordered), a1, ordered + 16);
+  }
+  static AQ_INLINE void StorePairs(PairSums sums, const int32_t* bias, int32_t* acc) {
+    vst1q_s32(acc, vaddw_s16(vld1q_s32(bias), vget_low_s16(sums.low)));
+    vst1q_s32(acc + 4, vaddw_s16(vld1q_s32(bias + 4), vget_high_s16(sums.low)));
+    vst1q_s32(acc + 8, vaddw_s16(vld1q_s32(bias + 8), vget_low_s16(sums.high)));
+    vst1q_s32(acc + 12, vaddw_s16(vld1q_s32(bias + 12), vget_high_s16(sums.high)));
+  }
+
   // ---- Look-up ----
 #if defined(__aarch64__)
   // Four tables of 64 bytes fill half the registers; an index outside a table leaves what the others found.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Matrix multiply by columns, for NEON without matrix instructions and (neondot.h) with dot products. Sixteen
-// activations of a row meet sixteen weights of one column as they lie in memory; a register holds partial sums of one
-// row and one column, which are added up when the tile is done.
+// Matrix multiply by columns, for NEON without dot products. Sixteen activations of a row meet sixteen weights of one
+// column as they lie in memory; a register holds partial sums of one row and one column, which are added up when the
+// tile is done.
 //
 // Multiplies are of signed bytes. Activations above 127 are flipped (less 128, undone in the bias); where a layer has
 // none, unflipped ones stay small, so that many products fit a narrow sum.
@@ -22,6 +22,8 @@ template <int kFlip>
 struct NeonColumns : NeonBase {
   static constexpr int kAccRows = 1, kAccCols = 4, kKr = 16, kBytes = 64;
   static constexpr int kActivationFlip = kFlip;
+  // Registers left for sums: 24 of 32, armv7 8 of 16.
+  static constexpr int TilesAtOnce(int rows) { return sizeof(void*) == 8 && rows == 1 ? 2 : 1; }
   using Acc = FourColumns<int32x4_t>;
   using Bytes = FourColumns<uint8x16_t>;
   using Weights = FourColumns<int8x16_t>;
@@ -81,10 +83,10 @@ struct NeonWide : NeonColumns<-128> {
 // Two products are summed in int16 first.
 struct NeonPair : NeonColumns<-128> {
   static AQ_INLINE Acc Dot(Acc acc, Act a, const Weights& w) {
-    Unroll<4>([&](auto j) AQ_LAMBDA {
-      const int16x8_t low = vmull_s8(vget_low_s8(a), vget_low_s8(w.v[j]));
-      acc.v[j] = vpadalq_s16(acc.v[j], neon::MultiplyAddHighHalves(low, a, w.v[j]));
-    });
+    int16x8_t products[4];  // one kind of instruction after the other: in-order cores wait for results
+    Unroll<4>([&](auto j) AQ_LAMBDA { products[j] = vmull_s8(vget_low_s8(a), vget_low_s8(w.v[j])); });
+    Unroll<4>([&](auto j) AQ_LAMBDA { products[j] = neon::MultiplyAddHighHalves(products[j], a, w.v[j]); });
+    Unroll<4>([&](auto j) AQ_LAMBDA { acc.v[j] = vpadalq_s16(acc.v[j], products[j]); });
     return acc;
   }
 };
@@ -96,10 +98,8 @@ struct NeonSum16 : NeonColumns<kFlip> {
   using Acc = FourColumns<int16x8_t>;
   static AQ_INLINE Acc ZeroAcc() { return {{vdupq_n_s16(0), vdupq_n_s16(0), vdupq_n_s16(0), vdupq_n_s16(0)}}; }
   static AQ_INLINE Acc Dot(Acc acc, typename Base::Act a, const typename Base::Weights& w) {
-    Unroll<4>([&](auto j) AQ_LAMBDA {
-      acc.v[j] = vmlal_s8(acc.v[j], vget_low_s8(a), vget_low_s8(w.v[j]));
-      acc.v[j] = neon::MultiplyAddHighHalves(acc.v[j], a, w.v[j]);
-    });
+    Unroll<4>([&](auto j) AQ_LAMBDA { acc.v[j] = vmlal_s8(acc.v[j], vget_low_s8(a), vget_low_s8(w.v[j])); });
+    Unroll<4>([&](auto j) AQ_LAMBDA { acc.v[j] = neon::MultiplyAddHighHalves(acc.v[j], a, w.v[j]); });
     return acc;
   }
   static AQ_INLINE void AddWidened(const Acc& acc, int32_t* out) {

@@ -74,7 +74,15 @@ AQ_INLINE void RoundRows(size_t rows, size_t columns, size_t column, const Requa
   } else {
     const auto rounding = Isa::LoadRounding(rq);
     ForEachBlock(columns, [&](size_t n, size_t count) AQ_LAMBDA {
-      for (size_t i = 0; i < rows; ++i) {
+      size_t i = 0;
+      if constexpr (requires(typename Isa::I32x16 v) { Isa::RoundPair(v, v, rounding); }) {
+        for (; i + 2 <= rows; i += 2) {
+          const auto pair = Isa::RoundPair(value(i, n, count), value(i + 1, n, count), rounding);
+          WriteCodes<Isa>(pair.first, codes + i * stride + n, count);
+          WriteCodes<Isa>(pair.second, codes + (i + 1) * stride + n, count);
+        }
+      }
+      for (; i < rows; ++i) {
         WriteCodes<Isa>(Isa::Round(value(i, n, count), rounding), codes + i * stride + n, count);
       }
     });

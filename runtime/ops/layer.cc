@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "kernels/depthwise/depthwise.h"
+#include "kernels/depthwise/pack.h"
 #include "kernels/gemm/pack.h"
 #include "runtime/ops/quantized.h"
 #include "runtime/sizes.h"
@@ -169,32 +169,23 @@ void PrepareConvolution(const OpContext& op, const Layer& layer, const WeightSta
 
 void PrepareDepthwise(const OpContext& op, const Layer& layer, const WeightStatistics& statistics, IsaSet isas,
                       ConstantMemory* memory, PreparedOp* prepared) {
-  const schema::Weights& table = *layer.weights;
-  const uint8_t* codes = op.model.Segment(table.segment()).data();
-  const auto zero_points = Elements(table.zero_point());
-  const int8_t* codebook = table.codebook() ? table.codebook()->data() : nullptr;
-  const LayerShape shape = ShapeOf(layer.geometry);
-  const size_t channels = static_cast<size_t>(shape.n), taps = static_cast<size_t>(shape.taps);
-  const size_t padded = (channels + kChannelPad - 1) / kChannelPad * kChannelPad;
+  const ConvGeometry& g = layer.geometry;
+  WeightSource source = WeightsOf(op, layer, 0);
+  source.n = static_cast<size_t>(g.out_c);
+  const size_t padded = (source.n + kChannelPad - 1) / kChannelPad * kChannelPad;
 
   DepthwiseState state;
   state.has_residual = HasResidual(op);
   Depthwise& depthwise = state.depthwise;
-  depthwise.geometry = layer.geometry;
-  depthwise.kernel = SelectDepthwise(isas);
-  int16_t* weights = memory->Take<int16_t>(uint64_t{taps} * padded);
+  depthwise.geometry = g;
+  depthwise.kernel = SelectDepthwise(FitsInt16Sums(source, op.input(0).max_code()), isas);
+  uint8_t* weights = memory->Take<uint8_t>(DepthwiseWeightBytes(*depthwise.kernel, source.taps, source.n));
   int32_t* bias = memory->Take<int32_t>(padded);
   depthwise.weights = weights;
   depthwise.bias = bias;
   if (!memory->is_measuring()) {
-    for (size_t channel = 0; channel < channels; ++channel) {
-      const int zero_point = zero_points.empty() ? 0 : zero_points[channel];
-      bias[channel] = table.bias()->Get(static_cast<uint32_t>(channel));
-      for (size_t tap = 0; tap < taps; ++tap) {
-        const int value = DecodeWeight(CodeAt(codes, channel * taps + tap, table.bits()), table.bits(), codebook);
-        weights[tap * padded + channel] = static_cast<int16_t>(value - zero_point);
-      }
-    }
+    PackDepthwise(source, *depthwise.kernel, weights);
+    std::memcpy(bias, layer.weights->bias()->data(), source.n * sizeof(int32_t));
   }
   depthwise.requantize = TakeLayerRequantize(op, statistics.acc_bound, memory);
   depthwise.outputs = static_cast<int>(op.op.outputs.size());

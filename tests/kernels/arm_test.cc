@@ -37,7 +37,8 @@ TEST(EmulatedCpu, RunsTheNewestKernelsItCan) {
           << IsaName(isa) << ", " << bits << " bits";
     }
     EXPECT_EQ(SelectRowKernels(isas)->isa, Isa::kNeon);
-    EXPECT_EQ(SelectDepthwise(isas)->isa, Isa::kNeon);
+    EXPECT_EQ(SelectDepthwise(false, isas)->isa, Isa::kNeon);
+    EXPECT_TRUE(SelectDepthwise(true, isas)->sums_in_int16);
   }
 }
 

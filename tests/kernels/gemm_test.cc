@@ -103,7 +103,7 @@ std::string RunCase(Random& random, const ConvolutionCase& c, const GemmWay& way
 }
 
 std::vector<ConvGeometry> Geometries(const GemmKernel& kernel) {
-  const int mr = kernel.mr, nr = kernel.nr, block = kernel.kr * 8 / kernel.weight_bits;
+  const int mr = kernel.mr, nr = kernel.nr, block = kernel.kr * (kernel.weight_bits < 8 ? 8 / kernel.weight_bits : 1);
   std::vector<ConvGeometry> list;
   for (int m : {1, mr - 1, mr, mr + 1, 13}) {
     if (m > 0) list.push_back(Geometry(1, m, block + 3, nr + 1, 1, 1, 0, 1, 1));
