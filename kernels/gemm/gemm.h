@@ -12,8 +12,8 @@
 
 namespace aq {
 
-// Depthwise kernels read whole vectors of channels, so at most this many bytes past a pixel's end: every activation
-// buffer a kernel sees is followed by this much readable memory (the arena's promise; caller's buffers are copied in).
+// Gathering and depthwise kernels read whole vectors, so at most this many bytes past a pixel's end: every activation
+// buffer they see is followed by this much readable memory (the arena's promise; caller's buffers are copied in).
 // Tiles read exactly k_padded activations of every row.
 inline constexpr size_t kReadSlack = 64;
 
