@@ -105,6 +105,7 @@ objects=build/aarch64/kernels/CMakeFiles/aq_kernels.dir/gemm
 row() {  # ISA LABEL MR NR COLUMNS-PER-PASS KR
   local name=gemm_$1_$2_$3x$4 macs=$(($3 * $5 * $6)) cpu loop=$work/loop count cells=""
   innermost_loop "$objects/gemm_$1.cc.o" "$name(" >"$loop"
+  if [[ ! -s $loop ]]; then echo "arm_model.sh: no loop found in $name" >&2; exit 1; fi
   count=$(($(wc -l <"$loop") + 1))
   for cpu in "${models[@]}"; do
     # dotprod is missing in A53 and A57, i8mm in all four.
@@ -117,6 +118,6 @@ row neon w8a8pair 6 16 4 16
 row neon w4a8 6 16 4 16
 row neon w4a4 6 16 4 16
 row neon w2a2 6 16 4 16
-row neondot w8a8 6 16 4 16
-row neondot w8a7 6 16 4 16
+row neondot w8a8 8 16 8 16
+row neondot w8a7 8 16 8 16
 row i8mm w8a8 8 16 8 8
