@@ -7,7 +7,7 @@
 
 #include <cstdio>
 
-#if defined(__aarch64__)
+#if defined(__aarch64__) || defined(__arm__)
 #include <sys/auxv.h>
 #endif
 
@@ -21,6 +21,9 @@ IsaSet DetectIsas() {
   if (hwcap & kHwcapAsimd) isas = isas.With(Isa::kNeon);
   if (hwcap & kHwcapAsimdDp) isas = isas.With(Isa::kNeonDot);
   if (hwcap2 & kHwcap2I8mm) isas = isas.With(Isa::kI8mm);
+#elif defined(__arm__)
+  constexpr unsigned long kHwcapNeon = 1ul << 12;
+  if (getauxval(AT_HWCAP) & kHwcapNeon) isas = isas.With(Isa::kNeon);
 #endif
   return isas;
 }

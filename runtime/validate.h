@@ -64,6 +64,7 @@ struct WeightStatistics {
   int32_t max_magnitude = 0;       // of codebook values in use
   bool has_zero_points = false;    // other than 0
   bool fits_int8 = true;           // all weights less their zero points
+  int32_t max_weight = 0;          // their largest magnitude
 };
 struct LayerShape {
   int32_t n = 0, taps = 0, k = 0;  // k input channels per group

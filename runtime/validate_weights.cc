@@ -75,7 +75,9 @@ Status CheckWeights(const OpContext& op, const schema::Weights& weights, LayerSh
       values_sum += value;
       values_magnitude += magnitude;
       const int32_t weight = value - zero_point;
-      weights_magnitude += weight < 0 ? -weight : weight;
+      const int32_t weight_magnitude = weight < 0 ? -weight : weight;
+      weights_magnitude += weight_magnitude;
+      if (weight_magnitude > statistics->max_weight) statistics->max_weight = weight_magnitude;
       statistics->fits_int8 &= weight == static_cast<int8_t>(weight);
       if (magnitude > statistics->max_magnitude) statistics->max_magnitude = magnitude;
     }

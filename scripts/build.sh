@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 if (($# == 0)) || [[ "$1" == -* ]]; then
-  echo "Usage: build.sh PRESET [TARGET]...   (release, debug, scalar, aarch64; JOBS=N, default: all cores)" >&2
+  echo "Usage: build.sh PRESET [TARGET]...   (release, debug, scalar, aarch64, armv7; JOBS=N, default: all cores)" >&2
   exit 2
 fi
 preset=$1

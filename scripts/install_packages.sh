@@ -6,11 +6,12 @@ set -euo pipefail
 
 usage() {
   cat <<'TEXT'
-Usage: install_packages.sh [--cross] [--train] [--list]
+Usage: install_packages.sh [--cross] [--train] [--list | --check]
   (always)   compilers, libraries of runtime, converter and tools, test framework, the demo's images
-  --cross    also the aarch64 cross compiler and qemu
+  --cross    also the ARM cross compilers and qemu
   --train    also python3-torch, needed only to train the demo network again
   --list     print the names and install nothing
+  --check    install nothing; fail if one is missing
 TEXT
 }
 
@@ -25,12 +26,13 @@ packages+=(libbenchmark-dev libxnnpack-dev)
 # Tests and demo.
 packages+=(libgtest-dev libgmock-dev dataset-fashion-mnist jq)
 
-list_only=false
+list_only=false check_only=false
 for argument in "$@"; do
   case "$argument" in
-    --cross) packages+=(g++-aarch64-linux-gnu qemu-user-static) ;;
+    --cross) packages+=(g++-aarch64-linux-gnu g++-arm-linux-gnueabihf qemu-user) ;;
     --train) packages+=(python3-torch python3-onnx python3-numpy) ;;
     --list) list_only=true ;;
+    --check) check_only=true ;;
     -h | --help) usage; exit 0 ;;
     *) echo "install_packages.sh: unknown option $argument" >&2; usage >&2; exit 2 ;;
   esac
@@ -51,6 +53,8 @@ if ((${#missing[@]} == 0)); then
   echo "packages: all ${#packages[@]} installed"
   exit 0
 fi
+
+if $check_only; then exit 1; fi
 
 as_root=()
 if ((EUID != 0)); then

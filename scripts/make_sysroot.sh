@@ -1,32 +1,41 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Fetches the arm64 libraries of the cross build from Debian and unpacks them into build/sysroot-aarch64, where
-# toolchains/aarch64-linux-gnu.cmake finds them. apt runs on folders of its own: the system's packages and
+# Fetches the libraries of a cross build (preset aarch64 or armv7) from Debian and unpacks them into
+# build/sysroot-PRESET, where toolchains/ finds them. apt runs on folders of its own: the system's packages and
 # architectures stay as they are, and root is not needed. Finished once, it does nothing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# Libraries we link or whose headers we include, and the shared objects behind them.
-packages=(libcpuinfo-dev libcpuinfo0 libpthreadpool-dev libpthreadpool0 libflatbuffers-dev libgtest-dev libgmock-dev
-  libcli11-dev nlohmann-json3-dev libjpeg62-turbo-dev libjpeg62-turbo libpng-dev libpng16-16 zlib1g-dev zlib1g)
+preset=${1:-aarch64}
+case "$preset" in
+  aarch64) architecture=arm64 ;;
+  armv7) architecture=armhf ;;
+  *) echo "Usage: make_sysroot.sh [aarch64 | armv7]" >&2; exit 2 ;;
+esac
 
-sysroot=$PWD/build/sysroot-aarch64
+# Libraries we link or whose headers we include, and the shared objects behind them; XNNPACK for bench/arm_model.sh.
+packages=(libpthreadpool-dev libpthreadpool0 libflatbuffers-dev libgtest-dev libgmock-dev
+  libcli11-dev nlohmann-json3-dev libjpeg62-turbo-dev libjpeg62-turbo libpng-dev libpng16-16 zlib1g-dev zlib1g)
+[[ $preset != aarch64 ]] || packages+=(libxnnpack-dev libxnnpack0 libcpuinfo0)
+
+sysroot=$PWD/build/sysroot-$preset
 if [[ -f $sysroot/packages && $(<"$sysroot/packages") == "${packages[*]}" ]]; then
   echo "sysroot: up to date: $sysroot"
   exit 0
 fi
 
-echo "sysroot: fetching ${#packages[@]} arm64 packages"
+echo "sysroot: fetching ${#packages[@]} $architecture packages"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$work"/{lists/partial,cache/archives/partial,packages}
 touch "$work/status"
 apt_get() {
-  apt-get -q -o APT::Architecture=arm64 -o APT::Architectures::=arm64 -o Dir::State="$work" \
+  apt-get -q -o APT::Architecture="$architecture" -o APT::Architectures::="$architecture" -o Dir::State="$work" \
     -o Dir::State::status="$work/status" -o Dir::Cache="$work/cache" -o APT::Sandbox::User="$(id -un)" \
     -o Acquire::Retries=3 "$@" </dev/null
 }
-if ! { apt_get update && (cd "$work/packages" && apt_get download "${packages[@]}"); } >"$work/log" 2>&1; then
+# One list out of step (a mirror being updated) does no harm as long as every package is found.
+if ! (apt_get update || true; cd "$work/packages" && apt_get download "${packages[@]}") >"$work/log" 2>&1; then
   tail -n 20 "$work/log" >&2
   echo "make_sysroot.sh: apt-get failed, its last lines are above" >&2
   exit 1

@@ -10,16 +10,18 @@ usage() {
   cat <<'TEXT'
 Usage: test.sh [--quick] [--cross]
   --quick   the release build only, no sanitizers
-  --cross   also build for aarch64 and run the tests in qemu (libraries: make_sysroot.sh)
+  --cross   also build for aarch64 and armv7 and run the kernel and runtime tests in qemu, once per emulated CPU;
+            installs compilers and qemu and unpacks the target's libraries (make_sysroot.sh). Without it that is done
+            where all of this is there already, unless --quick.
 JOBS=N sets the number of parallel jobs (default: all cores). AQ_DATA names the folder with the development data.
 TEXT
 }
 
-presets=(release debug)
-cross=false
+presets=(release debug) cross_presets=(aarch64 armv7)
+cross=if_ready
 for argument in "$@"; do
   case "$argument" in
-    --quick) presets=(release) ;;
+    --quick) presets=(release); [[ $cross == true ]] || cross=false ;;
     --cross) cross=true ;;
     -h | --help) usage; exit 0 ;;
     *) echo "test.sh: unknown option $argument" >&2; usage >&2; exit 2 ;;
@@ -91,6 +93,11 @@ run_tests() {
   passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
 }
 
+if [[ $cross == if_ready ]]; then
+  cross=true
+  scripts/install_packages.sh --cross --check || cross=false
+  for preset in "${cross_presets[@]}"; do [[ -n "${AQ_SYSROOT:-}" || -f build/sysroot-$preset/packages ]] || cross=false; done
+fi
 if $cross; then scripts/install_packages.sh --cross; else scripts/install_packages.sh; fi
 
 for preset in "${presets[@]}"; do
@@ -99,9 +106,11 @@ for preset in "${presets[@]}"; do
 done
 
 if $cross; then
-  [[ -n "${AQ_SYSROOT:-}" ]] || scripts/make_sysroot.sh
-  scripts/build.sh aarch64
-  run_tests aarch64
+  for preset in "${cross_presets[@]}"; do
+    [[ -n "${AQ_SYSROOT:-}" ]] || scripts/make_sysroot.sh "$preset"
+    scripts/build.sh "$preset"
+    run_tests "$preset"
+  done
 fi
 
 echo "$passed passed, $failed failed, $skipped skipped"

@@ -55,7 +55,8 @@ Status File::ReadAt(uint64_t offset, uint64_t size, uint8_t* out) const {
                  static_cast<unsigned long long>(size_));
   }
   while (size > 0) {
-    const ssize_t got = pread(descriptor_, out, std::min<uint64_t>(size, 1u << 30), static_cast<off_t>(offset));
+    const ssize_t got =
+        pread(descriptor_, out, static_cast<size_t>(std::min<uint64_t>(size, 1u << 30)), static_cast<off_t>(offset));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return Error(Code::kIo, "%s: %s", path_.c_str(), std::strerror(errno));
     if (got == 0) return Error(Code::kIo, "%s: shorter than when it was opened", path_.c_str());
@@ -72,7 +73,7 @@ Result<std::vector<uint8_t>> ReadWholeFile(const std::string& path, uint64_t max
     return Error(Code::kLimit, "%s: %llu bytes, at most %llu are read", path.c_str(),
                  static_cast<unsigned long long>(file.size()), static_cast<unsigned long long>(max_bytes));
   }
-  std::vector<uint8_t> bytes(file.size());
+  std::vector<uint8_t> bytes(static_cast<size_t>(file.size()));
   AQ_RETURN_IF_ERROR(file.ReadAt(0, bytes.size(), bytes.data()));
   return bytes;
 }

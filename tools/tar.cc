@@ -94,7 +94,7 @@ Result<std::vector<TarMember>> ReadTarIndex(const File& file) {
     }
     if (is_extension) {
       if (size > kMaxExtendedBytes) return bad("extended header over 1 MiB");
-      std::string text(size, 0);
+      std::string text(static_cast<size_t>(size), 0);
       AQ_RETURN_IF_ERROR(file.ReadAt(begin, size, reinterpret_cast<uint8_t*>(text.data())));
       if (type == 'x' && !ParsePax(text, &next_path, &next_size)) return bad("malformed pax records");
       if (type == 'L') next_path = text.substr(0, text.find('\0'));

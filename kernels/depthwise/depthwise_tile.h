@@ -72,9 +72,10 @@ AQ_INLINE void RunDepthwisePairs(const DepthwiseTile& tile, Pairs pairs_or_index
         const int8_t* w = static_cast<const int8_t*>(tile.weights) + (pair * c_padded + channel) * 2;
         Isa::OrderPairWeights(w, ordered + pair * 2 * kStep);
       }
+      const auto zero = Isa::ZeroPairs(ordered, pairs);
       for (size_t i = 0; i < tile.m; ++i) {
         const uint8_t* const* rows = tile.rows + i * tile.taps;
-        auto sums = Isa::ZeroPairs();
+        auto sums = zero;
         for (size_t pair = 0; pair < pairs; ++pair) {
           const size_t second = 2 * pair < last ? 2 * pair + 1 : last;  // an odd last tap stands twice, once times 0
           sums = Isa::DotPair(sums, rows[2 * pair] + channel, rows[second] + channel, ordered + pair * 2 * kStep);

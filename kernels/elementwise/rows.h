@@ -12,16 +12,16 @@ template <class Isa>
 AQ_INLINE void AddRow(const uint8_t* a, const uint8_t* b, size_t column, size_t columns, const Requantize& rq,
                       uint8_t* out) {
   uint8_t a_tail[kRowStep], b_tail[kRowStep];
-  const auto first = [&](size_t n, size_t count) AQ_LAMBDA {
+  const auto first = [&](size_t n, auto count) AQ_LAMBDA {
     const auto codes = Isa::Widen(Isa::LoadCodes(FullBlock(a + n, count, a_tail)));
     return Isa::Add(Isa::Multiply(codes, Isa::Load(rq.ratio + column + n)), Isa::Load(rq.offset + column + n));
   };
   if (b == nullptr) {
-    RoundRow<Isa>(column, columns, rq, out, [&](size_t n, size_t count) AQ_LAMBDA {
+    RoundRow<Isa>(column, columns, rq, out, [&](size_t n, auto count) AQ_LAMBDA {
       return Isa::template ShiftRight<kSumExtraBits>(first(n, count));
     });
   } else {
-    RoundRow<Isa>(column, columns, rq, out, [&](size_t n, size_t count) AQ_LAMBDA {
+    RoundRow<Isa>(column, columns, rq, out, [&](size_t n, auto count) AQ_LAMBDA {
       const auto codes = Isa::Widen(Isa::LoadCodes(FullBlock(b + n, count, b_tail)));
       const auto second = Isa::Multiply(codes, Isa::Load(rq.residual_ratio + column + n));
       return Isa::template ShiftRight<kSumExtraBits>(Isa::Add(first(n, count), second));
@@ -34,10 +34,10 @@ AQ_INLINE void MultiplyRow(const uint8_t* a, const uint8_t* b, int32_t zero_a, i
                            size_t columns, const Requantize& rq, uint8_t* out) {
   uint8_t a_tail[kRowStep], b_tail[kRowStep];
   const auto minus_a = Isa::Set(-zero_a), minus_b = Isa::Set(-zero_b);
-  RoundRow<Isa>(column, columns, rq, out, [&](size_t n, size_t count) AQ_LAMBDA {
+  RoundRow<Isa>(column, columns, rq, out, [&](size_t n, auto count) AQ_LAMBDA {
     const auto x = Isa::Add(Isa::Widen(Isa::LoadCodes(FullBlock(a + n, count, a_tail))), minus_a);
     const auto y = Isa::Add(Isa::Widen(Isa::LoadCodes(FullBlock(b + n, count, b_tail))), minus_b);
-    return ScaleBlock<Isa>(Isa::Multiply(x, y), rq, column + n);
+    return Scaler<Isa>::Load(rq, column + n).Scale(Isa::Multiply(x, y));
   });
 }
 

@@ -29,14 +29,21 @@ struct Job {
         mr(static_cast<size_t>(c.kernel->mr)),
         nr(static_cast<size_t>(c.kernel->nr)),
         block_rows(BlockTiles(*c.kernel, Taps(c.geometry), k) * mr),
-        activation_bytes(c.kernel->weight_bits == 16 ? 2 : 1),
-        layout(LayoutOf(*c.kernel, c.weight_bits, Taps(c.geometry), k)),
-        row_bytes(layout.k_padded * activation_bytes) {}
+        layout(LayoutOf(*c.kernel, c.weight_bits, Taps(c.geometry), k)) {}
 
   const Convolution& convolution;
-  size_t groups, k, n, mr, nr, block_rows, activation_bytes;
+  size_t groups, k, n, mr, nr, block_rows;
   PanelLayout layout;
-  size_t row_bytes;  // of a gathered row
+
+  Gather GatherOf(const uint8_t* input, size_t group) const {
+    return {.geometry = convolution.geometry,
+            .input = input,
+            .pad_row = convolution.pad_row,
+            .first_c = group * k,
+            .zero = static_cast<uint8_t>(-convolution.kernel->activation_flip),
+            .k_padded = layout.k_padded,
+            .widens = convolution.kernel->weight_bits == 16};
+  }
 };
 
 // What one thread needs, laid out in its scratch memory.
@@ -56,7 +63,8 @@ struct Scratch {
     const Convolution& c = job.convolution;
     rows = reinterpret_cast<const uint8_t**>(take(job.block_rows * job.layout.taps * sizeof(void*)));
     row_sums = reinterpret_cast<int32_t*>(take(c.weight_zero_points != nullptr ? job.block_rows * sizeof(int32_t) : 0));
-    gathered = take(job.layout.gathers ? job.block_rows * job.row_bytes : 0);
+    gathered =
+        take(job.layout.gathers ? job.block_rows * GatheredRowBytes(job.GatherOf(nullptr, 0)) + kGatherSlack : 0);
     decoded = take(c.decoder != nullptr ? job.layout.decoded_bytes(c.kernel->weight_bits) : 0);
   }
 };
@@ -66,12 +74,9 @@ void FindRows(const Job& job, const uint8_t* input, size_t m_begin, size_t count
   const Convolution& c = job.convolution;
   const size_t mr = job.mr, taps = job.layout.taps;
   if (job.layout.gathers) {
-    const uint8_t zero = static_cast<uint8_t>(-c.kernel->activation_flip);
-    GatherRows(c.geometry, input, c.pad_row, m_begin, count, group * job.k, zero, job.row_bytes, s.gathered);
-    for (size_t i = 0; job.activation_bytes == 2 && i < count; ++i) {
-      WidenRow(s.gathered + i * job.row_bytes, job.layout.k_padded);
-    }
-    for (size_t i = 0; i < count; ++i) s.rows[i] = s.gathered + i * job.row_bytes;
+    const Gather gather = job.GatherOf(input, group);
+    GatherRows(gather, m_begin, count, s.gathered);
+    for (size_t i = 0; i < count; ++i) s.rows[i] = s.gathered + i * GatheredRowBytes(gather);
   } else if (group == 0) {
     FindTaps(c.geometry, input, c.pad_row, m_begin, count, mr, s.rows);
   } else {

@@ -44,7 +44,7 @@ size_t BlockTiles(const GemmKernel& kernel, size_t taps, size_t k);
 size_t ConvolveScratchBytes(const Convolution& convolution);
 // Output pixels [m_begin, m_end) of out_h * out_w (any split gives the same bits). Outputs overlap neither the
 // input nor the residual.
-//   input [in_h][in_w][in_c]; residual null or [out_h][out_w][out_c]; out[o] [out_h][out_w][out_c]
+//   input [in_h][in_w][in_c] + kReadSlack; residual null or [out_h][out_w][out_c]; out[o] [out_h][out_w][out_c]
 //   scratch aligned to 64 bytes
 void Convolve(const Convolution& convolution, const uint8_t* input, const uint8_t* residual, void* const* out,
               size_t m_begin, size_t m_end, void* scratch);

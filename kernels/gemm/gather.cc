@@ -24,6 +24,28 @@ void ForEachPixel(const ConvGeometry& g, size_t m_begin, size_t count, F&& f) {
   }
 }
 
+// Copies whole blocks: reads and writes up to kCopy - 1 bytes more than `count`. Rows are written in order, so what
+// lies beyond is overwritten later. Returns out + count.
+constexpr size_t kCopy = 16;
+static_assert(kCopy <= kReadSlack && 2 * kCopy <= kGatherSlack);
+
+uint8_t* CopyRun(const uint8_t* in, size_t count, uint8_t* out) {
+  for (size_t i = 0; i < count; i += kCopy) std::memcpy(out + i, in + i, kCopy);
+  return out + count;
+}
+
+// Block by block: no block is overwritten before it has been read, as a write reaches the next block's bytes only when
+// there is none.
+void WidenRow(const uint8_t* bytes, size_t count, uint8_t* out) {
+  for (size_t i = 0; i < count; i += kCopy) {
+    uint8_t block[kCopy];
+    uint16_t wide[kCopy];
+    std::memcpy(block, bytes + i, sizeof(block));
+    for (size_t j = 0; j < kCopy; ++j) wide[j] = block[j];
+    std::memcpy(out + 2 * i, wide, sizeof(wide));
+  }
+}
+
 bool IsWithin(int value, int end) { return static_cast<unsigned>(value) < static_cast<unsigned>(end); }
 
 }  // namespace
@@ -32,11 +54,19 @@ void FindTaps(const ConvGeometry& g, const uint8_t* input, const uint8_t* pad_ro
               size_t mr, const uint8_t** rows) {
   const ptrdiff_t row_bytes = ptrdiff_t{g.in_w} * g.in_c;
   const size_t taps = Taps(g);
+  const ptrdiff_t step = ptrdiff_t{g.dilation_w} * g.in_c;
+  const int reach = g.dilation_w * (g.kernel_w - 1) + 1;
   ForEachPixel(g, m_begin, count, [&](size_t i, int y0, int x0) {
     const uint8_t** row = rows + i / mr * mr * taps + i % mr;
+    const bool is_inside = x0 >= 0 && x0 + reach <= g.in_w;
     for (int ky = 0, y = y0; ky < g.kernel_h; ++ky, y += g.dilation_h) {
       const ptrdiff_t line = y * row_bytes;
       const bool is_row_inside = IsWithin(y, g.in_h);
+      if (is_inside && is_row_inside) {
+        const uint8_t* pixel = input + line + ptrdiff_t{x0} * g.in_c;
+        for (int kx = 0; kx < g.kernel_w; ++kx, row += mr, pixel += step) *row = pixel;
+        continue;
+      }
       for (int kx = 0, x = x0; kx < g.kernel_w; ++kx, x += g.dilation_w, row += mr) {
         *row = is_row_inside && IsWithin(x, g.in_w) ? input + line + ptrdiff_t{x} * g.in_c : pad_row;
       }
@@ -44,46 +74,35 @@ void FindTaps(const ConvGeometry& g, const uint8_t* input, const uint8_t* pad_ro
   });
 }
 
-void GatherRows(const ConvGeometry& g, const uint8_t* input, const uint8_t* pad_row, size_t m_begin, size_t count,
-                size_t first_c, uint8_t zero, size_t row_bytes, uint8_t* rows) {
+size_t GatheredRowBytes(const Gather& gather) { return gather.k_padded * (gather.widens ? 2 : 1); }
+
+void GatherRows(const Gather& gather, size_t m_begin, size_t count, uint8_t* rows) {
+  const ConvGeometry& g = gather.geometry;
   const ptrdiff_t line_bytes = ptrdiff_t{g.in_w} * g.in_c;
-  const size_t k = static_cast<size_t>(g.in_c / g.groups), used = Taps(g) * k;
+  const size_t k = static_cast<size_t>(g.in_c / g.groups), row_bytes = GatheredRowBytes(gather);
   const bool is_run = g.groups == 1 && g.dilation_w == 1;  // the taps of a window's row lie side by side
+  const uint8_t* pad = gather.pad_row + gather.first_c;
   ForEachPixel(g, m_begin, count, [&](size_t i, int y0, int x0) {
-    uint8_t* out = rows + i * row_bytes;
-    const bool is_inside = x0 >= 0 && x0 + g.kernel_w <= g.in_w;
+    uint8_t* const row = rows + i * row_bytes;
+    // Bytes to be widened wait in the upper half of their row.
+    uint8_t* const bytes = row + row_bytes - gather.k_padded;
+    uint8_t* out = bytes;
+    const bool is_inside = is_run && x0 >= 0 && x0 + g.kernel_w <= g.in_w;
     for (int ky = 0, y = y0; ky < g.kernel_h; ++ky, y += g.dilation_h) {
-      const ptrdiff_t line = y * line_bytes + static_cast<ptrdiff_t>(first_c);
+      const ptrdiff_t line = y * line_bytes + static_cast<ptrdiff_t>(gather.first_c);
       const bool is_row_inside = IsWithin(y, g.in_h);
-      if (is_run && is_inside && is_row_inside) {
-        const size_t run = static_cast<size_t>(g.kernel_w) * k;
-        std::memcpy(out, input + line + ptrdiff_t{x0} * g.in_c, run);
-        out += run;
+      if (is_inside && is_row_inside) {
+        out = CopyRun(gather.input + line + ptrdiff_t{x0} * g.in_c, static_cast<size_t>(g.kernel_w) * k, out);
         continue;
       }
-      for (int kx = 0, x = x0; kx < g.kernel_w; ++kx, x += g.dilation_w, out += k) {
+      for (int kx = 0, x = x0; kx < g.kernel_w; ++kx, x += g.dilation_w) {
         const bool is_pixel = is_row_inside && IsWithin(x, g.in_w);
-        std::memcpy(out, is_pixel ? input + line + ptrdiff_t{x} * g.in_c : pad_row + first_c, k);
+        out = CopyRun(is_pixel ? gather.input + line + ptrdiff_t{x} * g.in_c : pad, k, out);
       }
     }
-    std::memset(out, zero, row_bytes - used);
+    while (out < bytes + gather.k_padded) *out++ = gather.zero;
+    if (gather.widens) WidenRow(bytes, gather.k_padded, row);
   });
-}
-
-void WidenRow(uint8_t* row, size_t count) {
-  // From the end, through a buffer: what is written lies behind what is still to be read.
-  constexpr size_t kRun = 32;
-  uint16_t wide[kRun];
-  const auto widen = [&](size_t begin, size_t size) {
-    for (size_t i = 0; i < size; ++i) wide[i] = row[begin + i];
-    std::memcpy(row + 2 * begin, wide, 2 * size);
-  };
-  size_t begin = count / kRun * kRun;
-  widen(begin, count - begin);
-  while (begin > 0) {
-    begin -= kRun;
-    widen(begin, kRun);
-  }
 }
 
 int32_t SumOfBytes(const uint8_t* p, size_t count) {

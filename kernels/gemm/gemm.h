@@ -12,8 +12,8 @@
 
 namespace aq {
 
-// Depthwise kernels read whole vectors of channels, so at most this many bytes past a pixel's end: every activation
-// buffer a kernel sees is followed by this much readable memory (the arena's promise; caller's buffers are copied in).
+// Gathering and depthwise kernels read whole vectors, so at most this many bytes past a pixel's end: every activation
+// buffer they see is followed by this much readable memory (the arena's promise; caller's buffers are copied in).
 // Tiles read exactly k_padded activations of every row.
 inline constexpr size_t kReadSlack = 64;
 
@@ -39,6 +39,9 @@ struct GemmTile {
   const uint8_t* residual = nullptr;  // codes of the residual at the tile's first row and column, null = none
   void* out[kMaxOutputs] = {};        // likewise: uint8 codes, or int32 when is_wide
 };
+// Limits of NEON's sums (GemmKernel::max_pair): of two products in int16 before they are widened, and of one in int8.
+inline constexpr int32_t kPairLimit = 2 * 127 * 128, kByteLimit = 2 * 127;
+
 using GemmTileFn = void (*)(const GemmTile&);
 
 // One row of the kernel table. The layout of a panel is decided by (nr, kr, weight_bits) alone.
@@ -48,21 +51,30 @@ struct GemmKernel {
   // What the tile reads. 2, 4: packed codes, unpacked inside the tile; 8: int8 values; 16: int16 values (decode.h), and
   // activations in 16 bits too, which the driver gathers.
   int weight_bits;
-  int32_t max_pair;  // below INT32_MAX: sums pairs of products in int16, exact for `widen_steps` steps at a time
+  // INT32_MAX: exact for all operands. Else two products (or, with kByteLimit, twice one) must stay within it, and so
+  // must their sums over `widen_steps` steps.
+  int32_t max_pair;
   int mr, nr, kr;
   int32_t
       activation_flip;  // added to every activation on load (NEON's signed dot: -128), undone in the bias by the packer
   GemmTileFn run;
 };
+// The largest activation code a tile takes: NEON multiplies signed bytes, so it flips them or has them below 128.
+constexpr int32_t MaxCode(const GemmKernel& kernel) {
+  const bool is_signed = kernel.isa == Isa::kNeon || kernel.isa == Isa::kNeonDot;
+  return is_signed && kernel.activation_flip == 0 ? 127 : 255;
+}
 
 // What a layer needs; all numbers known at load.
 struct GemmShape {
   size_t m = 0, n = 0, k = 0, taps = 1;
-  int weight_bits = 8;   // of the codes in the file
-  int32_t max_pair = 0;  // 2 * max |w| * max activation code, w without its zero point subtracted
+  int weight_bits = 8;     // of the codes in the file
+  int32_t max_code = 255;  // of the activations
+  int32_t max_pair = 0;    // 2 * max |w| * max_code, w without its zero point subtracted
   // Weights with their zero points subtracted, as decoded panels hold them:
   bool has_zero_points = false;
   bool fits_int8 = true;
+  int32_t max_weight = 255;       // largest magnitude
   size_t widen_steps = SIZE_MAX;  // CountWidenSteps (pack.h); 0: not even two products fit int16
 };
 

@@ -16,43 +16,49 @@ inline constexpr bool kSumsInInt16 = requires(typename Isa::Acc acc, int32_t* ou
   Isa::AddWidened(acc, out);
 };
 
-template <class Isa, int kWeightBits, int kMr, int kTiles>
-AQ_INLINE void RunGemmTile(const GemmTile& tile) {
+// Vectors of columns a pass keeps in registers: as many as the ISA says, or all of the tile.
+template <class Isa, int kMr, int kTiles>
+constexpr int PassTiles() {
+  if constexpr (requires { Isa::TilesAtOnce(kMr); }) {
+    return Isa::TilesAtOnce(kMr) < kTiles ? Isa::TilesAtOnce(kMr) : kTiles;
+  } else {
+    return kTiles;
+  }
+}
+
+// kTiles vectors of columns from the first one of `weights` and `bias` -> sums [kMr][kNr].
+template <class Isa, int kWeightBits, int kMr, int kTiles, int kNr>
+AQ_INLINE void MultiplyPass(const GemmTile& tile, const uint8_t* weights, const int32_t* bias, int32_t* sums) {
   constexpr int kPlanes = kWeightBits < 8 ? 8 / kWeightBits : 1;  // steps sharing one packed byte
   constexpr int kGroups = kMr / Isa::kAccRows;
-  constexpr int kNr = kTiles * Isa::kAccCols;
-
-  // Accumulators end up in this L1-resident buffer, so the epilogue never sees register shapes; int16 sums are widened
-  // into it on the way.
-  alignas(64) int32_t buffer[kMr * kNr];
-  int32_t* const sums = Opaque(buffer);
+  constexpr int kStepBytes = kNr / Isa::kAccCols * Isa::kBytes;
   typename Isa::Acc acc[kGroups][kTiles];
   if constexpr (kSumsInInt16<Isa>) {
-    for (int i = 0; i < kMr; ++i) std::memcpy(sums + i * kNr, tile.bias, kNr * sizeof(int32_t));
+    for (int i = 0; i < kMr; ++i) std::memcpy(sums + i * kNr, bias, kTiles * Isa::kAccCols * sizeof(int32_t));
     Unroll<kGroups * kTiles>([&](auto i) AQ_LAMBDA { acc[i / kTiles][i % kTiles] = Isa::ZeroAcc(); });
   } else {
     Unroll<kTiles>([&](auto t) AQ_LAMBDA {
-      const auto bias = Isa::LoadBias(tile.bias + t * Isa::kAccCols);
-      Unroll<kGroups>([&](auto i) AQ_LAMBDA { acc[i][t] = bias; });
+      const auto first = Isa::LoadBias(bias + t * Isa::kAccCols);
+      Unroll<kGroups>([&](auto i) AQ_LAMBDA { acc[i][t] = first; });
     });
   }
 
   const auto codebook = Isa::LoadCodebook(tile.codebook);
-  const uint8_t* w = tile.weights;
+  const uint8_t* w = weights;
   const uint8_t* row[kMr];
   const auto multiply = [&](size_t begin, size_t end) AQ_LAMBDA {
     for (size_t k = begin; k < end; k += Isa::kKr * kPlanes) {
       typename Isa::Bytes packed[kTiles];
       Unroll<kTiles>([&](auto t) AQ_LAMBDA { packed[t] = Isa::LoadBytes(w + t * Isa::kBytes); });
-      w += kTiles * Isa::kBytes;
+      w += kStepBytes;
       Unroll<kPlanes>([&](auto p) AQ_LAMBDA {
         constexpr int kPlane = decltype(p)::kValue;
-        typename Isa::Weights weights[kTiles];
+        typename Isa::Weights values[kTiles];
         Unroll<kTiles>([&](auto t)
-                           AQ_LAMBDA { weights[t] = Isa::template Unpack<kWeightBits, kPlane>(packed[t], codebook); });
+                           AQ_LAMBDA { values[t] = Isa::template Unpack<kWeightBits, kPlane>(packed[t], codebook); });
         Unroll<kGroups>([&](auto i) AQ_LAMBDA {
           const auto act = Isa::LoadActivations(row + i * Isa::kAccRows, k + kPlane * Isa::kKr);
-          Unroll<kTiles>([&](auto t) AQ_LAMBDA { acc[i][t] = Isa::Dot(acc[i][t], act, weights[t]); });
+          Unroll<kTiles>([&](auto t) AQ_LAMBDA { acc[i][t] = Isa::Dot(acc[i][t], act, values[t]); });
         });
       });
     }
@@ -91,6 +97,22 @@ AQ_INLINE void RunGemmTile(const GemmTile& tile) {
       }
     });
   });
+}
+
+template <class Isa, int kWeightBits, int kMr, int kTiles>
+AQ_INLINE void RunGemmTile(const GemmTile& tile) {
+  constexpr int kNr = kTiles * Isa::kAccCols, kPass = PassTiles<Isa, kMr, kTiles>();
+  static_assert(kTiles % kPass == 0);
+  // Accumulators end up in this L1-resident buffer, so the epilogue never sees register shapes; int16 sums are widened
+  // into it on the way.
+  alignas(64) int32_t buffer[kMr * kNr];
+  int32_t* const sums = Opaque(buffer);
+  for (int t = 0; t < kTiles; t += kPass) {
+    const int column = t * Isa::kAccCols;
+    if (column != 0 && static_cast<size_t>(column) >= tile.columns) break;
+    MultiplyPass<Isa, kWeightBits, kMr, kPass, kNr>(tile, tile.weights + t * Isa::kBytes, tile.bias + column,
+                                                    sums + column);
+  }
   if (tile.weight_zero_points != nullptr) {
     for (int i = 0; i < tile.m; ++i) {
       const uint32_t row_sum = static_cast<uint32_t>(tile.row_sums[i]);  // unsigned: only the total is proven to fit
@@ -121,6 +143,6 @@ AQ_INLINE void RunGemmTile(const GemmTile& tile) {
   void gemm_##isa##_##label##_##mr##x##nr(const GemmTile& tile) {                \
     static_assert(nr % Struct::kAccCols == 0 && mr % Struct::kAccRows == 0);     \
     static_assert(kr == Struct::kKr && flip == Struct::kActivationFlip);         \
-    static_assert(kSumsInInt16<Struct> == (max_pair < INT32_MAX), "see gemm.h"); \
+    static_assert(!kSumsInInt16<Struct> || max_pair < INT32_MAX, "see gemm.h");  \
     RunGemmTile<Struct, bits, mr, nr / Struct::kAccCols>(tile);                  \
   }

@@ -12,6 +12,14 @@ namespace {
 size_t DivideUp(size_t a, size_t b) { return (a + b - 1) / b; }
 size_t RoundUp(size_t value, size_t step) { return DivideUp(value, step) * step; }
 
+// Where a weight lies within a step: [column][k], or for dot products by lane four columns by four k at a time.
+size_t PlaceInStep(const GemmKernel& kernel, size_t column, size_t k) {
+  constexpr size_t kLane = 4;
+  const size_t kr = static_cast<size_t>(kernel.kr);
+  if (kernel.isa != Isa::kNeonDot) return column * kr + k;
+  return column / kLane * kLane * kr + (k / kLane * kLane + column % kLane) * kLane + k % kLane;
+}
+
 struct Values {
   int8_t of_code[256];
   explicit Values(const WeightSource& source) {
@@ -59,7 +67,7 @@ void PackWeights(const WeightSource& source, const GemmKernel& kernel, uint8_t* 
       for (size_t tap = 0; tap < layout.taps; ++tap) {
         for (size_t k = 0; k < layout.k; ++k, ++index) {
           const size_t step = tap * tap_steps + k / kr, block = step / planes, plane = step % planes;
-          uint8_t* field = packed + block * layout.step_bytes + n * kr + k % kr;
+          uint8_t* field = packed + block * layout.step_bytes + PlaceInStep(kernel, n, k % kr);
           *field = static_cast<uint8_t>(*field | CodeAt(source.codes, index, source.bits) << (plane * bits));
         }
       }
@@ -73,9 +81,10 @@ void PackBias(const WeightSource& source, const GemmKernel& kernel, const int32_
   for (size_t n = 0; n < n_padded; ++n) {
     uint32_t sum = n < source.n && bias != nullptr ? static_cast<uint32_t>(bias[n]) : 0;
     if (kernel.activation_flip != 0 && n < source.n) {
+      const int32_t zero = source.zero_points != nullptr ? source.zero_points[source.first_n + n] : 0;
       int32_t weights = 0;  // |sum| < 2^31 by the accumulator bound
       for (size_t i = 0; i < row; ++i) {
-        weights += values.of_code[CodeAt(source.codes, (source.first_n + n) * row + i, source.bits)];
+        weights += values.of_code[CodeAt(source.codes, (source.first_n + n) * row + i, source.bits)] - zero;
       }
       sum -= static_cast<uint32_t>(weights) * static_cast<uint32_t>(kernel.activation_flip);
     }
@@ -88,7 +97,7 @@ void PackZeroPoints(const WeightSource& source, const GemmKernel& kernel, int8_t
   for (size_t n = 0; n < n_padded; ++n) {
     const int8_t zero =
         n < source.n && source.zero_points != nullptr ? source.zero_points[source.first_n + n] : int8_t{0};
-    for (size_t i = 0; i < kr; ++i) packed[n * kr + i] = zero;
+    for (size_t i = 0; i < kr; ++i) packed[PlaceInStep(kernel, n, i)] = zero;
   }
 }
 
@@ -97,6 +106,11 @@ void ExpandCodebook(int bits, const int8_t* codebook, int8_t expanded[16]) {
     const uint8_t code = static_cast<uint8_t>(bits <= 4 ? i & MaxLevel(bits) : 0);
     expanded[i] = bits <= 4 ? DecodeWeight(code, bits, codebook) : int8_t{0};
   }
+}
+
+size_t CountWidenSteps(const GemmKernel& kernel, int32_t max_weight, int32_t max_code) {
+  const int32_t flip = kernel.activation_flip;
+  return static_cast<size_t>(kernel.max_pair / std::max(2 * max_weight * std::max(max_code + flip, -flip), 1));
 }
 
 size_t CountWidenSteps(const WeightSource& source, int32_t max_code) {

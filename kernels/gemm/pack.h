@@ -40,10 +40,11 @@ PanelLayout LayoutOf(const GemmKernel& kernel, int bits, size_t taps, size_t k);
 size_t PackedColumns(const GemmKernel& kernel, size_t n);  // n rounded up to nr
 // Bytes of all panels of one group.
 size_t PackedBytes(const GemmKernel& kernel, const WeightSource& source);
-// Panels of nr columns: blocks of step_bytes bytes, [nr][kr] each; plane p of a byte, in bits [p * bits, (p + 1) *
+// Panels of nr columns: blocks of step_bytes bytes, [nr][kr] each (neondot.h: by lanes); plane p of a byte, in bits [p * bits, (p + 1) *
 // bits), is step block * planes + p. Fields beyond the last k hold code 0: the activations there cancel out.
 void PackWeights(const WeightSource& source, const GemmKernel& kernel, uint8_t* packed);
-// bias (null = 0) of the group's n columns -> [PackedColumns], zero beyond n; undoes the kernel's activation flip.
+// bias (null = 0) of the group's n columns -> [PackedColumns], zero beyond n; undoes the kernel's activation flip. The
+// source has zero points only if a decoder subtracts them.
 void PackBias(const WeightSource& source, const GemmKernel& kernel, const int32_t* bias, int32_t* packed);
 // The zero points for PanelSource: [PackedColumns * kr], 0 beyond n.
 void PackZeroPoints(const WeightSource& source, const GemmKernel& kernel, int8_t* packed);
@@ -54,5 +55,7 @@ void ExpandCodebook(int bits, const int8_t* codebook, int8_t expanded[16]);
 // no sum of products of adjacent pairs (kernels/isa/scalar.h) can leave int16, for these very weights less their zero
 // points. 0 if one pair can leave it alone.
 size_t CountWidenSteps(const WeightSource& source, int32_t max_code);
+// The same for a kernel, from the largest magnitude of a weight alone.
+size_t CountWidenSteps(const GemmKernel& kernel, int32_t max_weight, int32_t max_code);
 
 }  // namespace aq

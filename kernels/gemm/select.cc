@@ -38,11 +38,17 @@ constexpr size_t kDecoderCount = sizeof(kDecoders) / sizeof(kDecoders[0]) - 1;
 
 constexpr size_t DivideUp(size_t a, size_t b) { return (a + b - 1) / b; }
 
-// Rough cost, in sixteenths of an instruction, per 32 weights of one step: a dot product per row, a broadcast per row,
-// loading and unpacking per column vector; widening per row and step, over widen_steps.
+// Rough cost, in sixteenths of an instruction, per vector of columns and step: a dot product per row, a broadcast per
+// row, loading and unpacking; widening per row and step, over widen_steps; decoding once per block of rows.
 struct IsaCost {
   size_t dot, broadcast, weights, widen;
+  size_t columns = 8, decode = 64;
 };
+
+IsaCost NeonCost(const GemmKernel& kernel, size_t dot, size_t widen) {
+  const size_t load = kernel.activation_flip != 0 ? 32 : 16;
+  return {dot, load, kernel.weight_bits < 8 ? size_t{192} : size_t{64}, widen, 4, 288};
+}
 
 IsaCost CostOf(const GemmKernel& kernel) {
   const bool is_narrow = kernel.max_pair < INT32_MAX;
@@ -58,40 +64,47 @@ IsaCost CostOf(const GemmKernel& kernel) {
     case Isa::kAvx512Vnni:
       return {16, 16, 16 + unpack, 0};
     case Isa::kNeon:
+      if (kernel.max_pair == kByteLimit) return NeonCost(kernel, 64, 256);
+      if (kernel.max_pair == kPairLimit) return NeonCost(kernel, 192, 0);
+      return is_narrow ? NeonCost(kernel, 128, 256) : NeonCost(kernel, 256, 0);
     case Isa::kNeonDot:
+      return NeonCost(kernel, 64, 0);
     case Isa::kI8mm:
       break;
   }
-  return {64, 16, 16 + unpack, 0};
+  return {8, 16, 16, 0, 2, 72};
 }
 
 size_t TotalCost(const GemmChoice& choice, const GemmShape& shape) {
-  constexpr size_t kCostColumns = 8, kDecodeCost = 64, kTileCost = 1500;
+  constexpr size_t kTileCost = 1500;
   const GemmKernel& kernel = *choice.kernel;
   const IsaCost cost = CostOf(kernel);
-  const size_t mr = static_cast<size_t>(kernel.mr), vectors = DivideUp(static_cast<size_t>(kernel.nr), kCostColumns);
+  const size_t mr = static_cast<size_t>(kernel.mr), vectors = DivideUp(static_cast<size_t>(kernel.nr), cost.columns);
   const size_t widen = cost.widen == 0 ? 0 : cost.widen / choice.widen_steps;
   const size_t step = mr * vectors * (cost.dot + widen) + mr * cost.broadcast + vectors * cost.weights;
   const size_t steps = LayoutOf(kernel, shape.weight_bits, shape.taps, shape.k).steps;
   const size_t tiles = DivideUp(shape.m, mr);
   const size_t decodes = choice.decoder != nullptr ? DivideUp(tiles, BlockTiles(kernel, shape.taps, shape.k)) : 0;
   return DivideUp(shape.n, static_cast<size_t>(kernel.nr)) *
-         (tiles * (steps * step + kTileCost) + decodes * steps * vectors * kDecodeCost);
+         (tiles * (steps * step + kTileCost) + decodes * steps * vectors * cost.decode);
 }
 
 // Fills in the rest of the choice; false if the kernel does not suit the layer.
 bool Suits(const GemmShape& shape, GemmChoice* choice) {
   const GemmKernel& kernel = *choice->kernel;
+  if (shape.max_code > MaxCode(kernel)) return false;
   if (kernel.weight_bits != shape.weight_bits) {
     choice->decoder = FindDecoder(kernel.isa, shape.weight_bits, kernel.weight_bits);
     if (choice->decoder == nullptr || (kernel.weight_bits == 8 && !shape.fits_int8)) return false;
   }
   if (kernel.max_pair == INT32_MAX) return true;
   const bool subtracts = choice->decoder != nullptr || !shape.has_zero_points;
+  const bool is_counted = kernel.kr == 4 && kernel.activation_flip == 0;  // what CountWidenSteps counts
   const size_t planes = kernel.weight_bits < 8 ? static_cast<size_t>(8 / kernel.weight_bits) : 1;
+  const int32_t max_weight = subtracts ? shape.max_weight : shape.max_pair / (2 * shape.max_code);
   choice->widen_steps =
-      subtracts ? shape.widen_steps : static_cast<size_t>(kernel.max_pair / std::max(shape.max_pair, 1));
-  return choice->widen_steps >= planes;
+      subtracts && is_counted ? shape.widen_steps : CountWidenSteps(kernel, max_weight, shape.max_code);
+  return choice->widen_steps >= (is_counted ? planes : 1);
 }
 
 }  // namespace

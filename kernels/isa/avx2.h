@@ -177,7 +177,9 @@ struct Avx2Base {
   struct PairSums {
     __m256i low, high;  // channels 0-7, 16-23 | 8-15, 24-31
   };
-  static AQ_INLINE PairSums ZeroPairs() { return {_mm256_setzero_si256(), _mm256_setzero_si256()}; }
+  static AQ_INLINE PairSums ZeroPairs(const int8_t* /*ordered*/, size_t /*pairs*/) {
+    return {_mm256_setzero_si256(), _mm256_setzero_si256()};
+  }
   // From [32][2] weights to the order of the sums.
   static AQ_INLINE void OrderPairWeights(const int8_t* w, int8_t* ordered) {
     const __m256i a = Load256(w), b = Load256(w + 32);

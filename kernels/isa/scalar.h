@@ -71,6 +71,8 @@ struct Scalar {
   //   counts, per column, sums of the products of adjacent k (0 and 1, 2 and 3, ... of each step of kKr).
   // - panel decoders (decode_panel.h): Weights LoadZeroPoints(const int8_t*), Weights Subtract(Weights, Weights),
   //   void StoreWeights(uint8_t*, Weights), of kBytes bytes (or twice that for 16-bit weights).
+  // - int TilesAtOnce(int rows) (gemm_tile.h): vectors of columns whose sums fit the registers; wider tiles are worked
+  //   off in passes, so that their epilogue still has whole blocks of columns.
   // - RoundPair (requantize_row.h): CodePair RoundPair(I32x16, I32x16, Rounding), two calls of Round in one.
 
   // ---- Sixteen columns at a time ----
@@ -177,7 +179,8 @@ struct Scalar {
   struct PairSums {
     int16_t v[16];
   };
-  static AQ_INLINE PairSums ZeroPairs() { return {}; }
+  // What the sums of `pairs` pairs of these weights start from; not 0 where DotPair flips activations.
+  static AQ_INLINE PairSums ZeroPairs(const int8_t* /*ordered*/, size_t /*pairs*/) { return {}; }
   // [kPairChannels][2] weights of two taps -> any order of as many bytes that suits DotPair.
   static AQ_INLINE void OrderPairWeights(const int8_t* w, int8_t* ordered) { std::memcpy(ordered, w, 32); }
   static AQ_INLINE PairSums DotPair(PairSums sums, const uint8_t* a0, const uint8_t* a1, const int8_t* ordered) {

@@ -13,10 +13,16 @@ namespace {
 
 inline constexpr size_t kRowStep = 16;
 
+// A block's number of columns: Index<kRowStep> when full, so that nothing is tested or copied then, else size_t.
+using FullCount = Index<static_cast<int>(kRowStep)>;
+
 // The first `count` values at p as a full block: p itself, or a copy when the row ends sooner.
 template <class T>
+AQ_INLINE const T* FullBlock(const T* p, FullCount, T (&)[kRowStep]) {
+  return p;
+}
+template <class T>
 AQ_INLINE const T* FullBlock(const T* p, size_t count, T (&buffer)[kRowStep]) {
-  if (count == kRowStep) return p;
   std::memset(buffer, 0, sizeof(buffer));
   std::memcpy(buffer, p, count * sizeof(T));
   return buffer;
@@ -26,111 +32,147 @@ AQ_INLINE const T* FullBlock(const T* p, size_t count, T (&buffer)[kRowStep]) {
 template <class F>
 AQ_INLINE void ForEachBlock(size_t columns, F&& f) {
   size_t n = 0;
-  for (; n + kRowStep <= columns; n += kRowStep) f(n, kRowStep);
+  for (; n + kRowStep <= columns; n += kRowStep) f(n, FullCount());
   if (n < columns) f(n, columns - n);
 }
 
 template <class Isa>
+AQ_INLINE void WriteCodes(typename Isa::Codes codes, uint8_t* out, FullCount) {
+  Isa::StoreCodes(out, codes);
+}
+template <class Isa>
 AQ_INLINE void WriteCodes(typename Isa::Codes codes, uint8_t* out, size_t count) {
-  if (count == kRowStep) return Isa::StoreCodes(out, codes);
   uint8_t buffer[kRowStep];
   Isa::StoreCodes(buffer, codes);
-  std::memcpy(out, buffer, count);
+  const uint8_t* from = buffer;
+  Unroll<4>([&](auto i) AQ_LAMBDA {  // 8, 4, 2, 1: sizes known here need no call
+    constexpr size_t kSize = kRowStep / 2 >> decltype(i)::kValue;
+    if ((count & kSize) == 0) return;
+    std::memcpy(out, from, kSize);
+    out += kSize;
+    from += kSize;
+  });
 }
 
 // Accumulators in memory, rows of `columns` output channels from `column`, and where their codes go.
 struct RequantizeArguments {
-  const int32_t* acc = nullptr;  // bias and zero points folded in
+  // Bias and zero points folded in. With a stride, rows may be read up to a multiple of sixteen columns.
+  const int32_t* acc = nullptr;
   size_t acc_stride = 0, rows = 1, column = 0, columns = 0;
   const uint8_t* residual = nullptr;  // codes, or null
   void* out = nullptr;                // uint8 codes, or int32 when rq.is_wide
   size_t stride = 0;                  // elements between rows of residual and out
 };
 
-// value(row, n, count) -> Q.8 values of columns n ... n + 15 of a row; rounds and stores them. Columns outside, so that
-// what belongs to a channel is read once per tile.
-template <class Isa, class Value>
+// The three thresholds of sixteen channels.
+template <class Isa>
+struct Thresholds {
+  typename Isa::I32x16 t0, t1, t2;
+
+  static AQ_INLINE Thresholds Load(const int32_t* t, size_t n_padded) {
+    return {Isa::Load(t), Isa::Load(t + n_padded), Isa::Load(t + 2 * n_padded)};
+  }
+  AQ_INLINE typename Isa::Codes CountBelow(typename Isa::I32x16 v) const { return Isa::CountAbove(v, t0, t1, t2); }
+};
+
+// Rounds and stores Q.8 values. `block(n, count)` prepares columns n ... n + 15 and returns row -> values; columns are
+// the outer loop and what belongs to a channel is kept in variables, since a store of codes might change any memory.
+template <class Isa, class Block>
 AQ_INLINE void RoundRows(size_t rows, size_t columns, size_t column, const Requantize& rq, void* out, size_t stride,
-                         Value&& value) {
+                         Block&& block) {
   uint8_t* codes = static_cast<uint8_t*>(out);
   if (rq.is_wide) {
-    ForEachBlock(columns, [&](size_t n, size_t count) AQ_LAMBDA {
+    ForEachBlock(columns, [&](size_t n, auto count) AQ_LAMBDA {
+      const auto value = block(n, count);
       for (size_t i = 0; i < rows; ++i) {
         int32_t buffer[kRowStep];
-        Isa::Store(buffer, value(i, n, count));
-        std::memcpy(static_cast<int32_t*>(out) + i * stride + n, buffer, count * sizeof(int32_t));
+        Isa::Store(buffer, value(i));
+        std::memcpy(static_cast<int32_t*>(out) + i * stride + n, buffer, size_t{count} * sizeof(int32_t));
       }
     });
   } else if (rq.v_thresholds != nullptr) {
-    const int32_t* t = rq.v_thresholds + column;
-    ForEachBlock(columns, [&](size_t n, size_t count) AQ_LAMBDA {
+    const int32_t top = rq.max_level << kFractionBits;
+    ForEachBlock(columns, [&](size_t n, auto count) AQ_LAMBDA {
+      const auto value = block(n, count);
+      const auto thresholds = Thresholds<Isa>::Load(rq.v_thresholds + column + n, rq.n_padded);
       for (size_t i = 0; i < rows; ++i) {
-        const auto v = Isa::ClampTo(value(i, n, count), rq.max_level << kFractionBits);
-        WriteCodes<Isa>(
-            Isa::CountAbove(v, Isa::Load(t + n), Isa::Load(t + rq.n_padded + n), Isa::Load(t + 2 * rq.n_padded + n)),
-            codes + i * stride + n, count);
+        WriteCodes<Isa>(thresholds.CountBelow(Isa::ClampTo(value(i), top)), codes + i * stride + n, count);
       }
     });
   } else {
     const auto rounding = Isa::LoadRounding(rq);
-    ForEachBlock(columns, [&](size_t n, size_t count) AQ_LAMBDA {
+    ForEachBlock(columns, [&](size_t n, auto count) AQ_LAMBDA {
+      const auto value = block(n, count);
+      uint8_t* to = codes + n;
       size_t i = 0;
       if constexpr (requires(typename Isa::I32x16 v) { Isa::RoundPair(v, v, rounding); }) {
-        for (; i + 2 <= rows; i += 2) {
-          const auto pair = Isa::RoundPair(value(i, n, count), value(i + 1, n, count), rounding);
-          WriteCodes<Isa>(pair.first, codes + i * stride + n, count);
-          WriteCodes<Isa>(pair.second, codes + (i + 1) * stride + n, count);
+        for (; i + 2 <= rows; i += 2, to += 2 * stride) {
+          const auto pair = Isa::RoundPair(value(i), value(i + 1), rounding);
+          WriteCodes<Isa>(pair.first, to, count);
+          WriteCodes<Isa>(pair.second, to + stride, count);
         }
       }
-      for (; i < rows; ++i) {
-        WriteCodes<Isa>(Isa::Round(value(i, n, count), rounding), codes + i * stride + n, count);
-      }
+      for (; i < rows; ++i, to += stride) WriteCodes<Isa>(Isa::Round(value(i), rounding), to, count);
     });
   }
 }
 
-// One row.
+// One row; value(n, count) -> Q.8 values.
 template <class Isa, class Value>
 AQ_INLINE void RoundRow(size_t column, size_t columns, const Requantize& rq, void* out, Value&& value) {
-  RoundRows<Isa>(1, columns, column, rq, out, 0,
-                 [&](size_t, size_t n, size_t count) AQ_LAMBDA { return value(n, count); });
+  RoundRows<Isa>(1, columns, column, rq, out, 0, [&](size_t n, auto count) AQ_LAMBDA {
+    return [&value, n, count](size_t) AQ_LAMBDA { return value(n, count); };
+  });
 }
 
-// Accumulators -> Q.8 (or Q.12, by the arrays of rq) without a residual.
+// Accumulators -> Q.8 (or Q.12, by the arrays of rq) without a residual, for sixteen channels.
 template <class Isa>
-AQ_INLINE typename Isa::I32x16 ScaleBlock(typename Isa::I32x16 acc, const Requantize& rq, size_t n) {
-  const auto shifted = Isa::ShiftLeft(acc, Isa::Load(rq.left_shift + n));
-  const auto product = Isa::MultiplyHigh(shifted, Isa::Load(rq.multiplier + n));
-  return Isa::Add(Isa::ShiftRight(product, Isa::Load(rq.right_shift + n)), Isa::Load(rq.offset + n));
-}
+struct Scaler {
+  typename Isa::I32x16 left_shift, multiplier, right_shift, offset;
+
+  static AQ_INLINE Scaler Load(const Requantize& rq, size_t n) {
+    return {Isa::Load(rq.left_shift + n), Isa::Load(rq.multiplier + n), Isa::Load(rq.right_shift + n),
+            Isa::Load(rq.offset + n)};
+  }
+  AQ_INLINE typename Isa::I32x16 Scale(typename Isa::I32x16 acc) const {
+    const auto product = Isa::MultiplyHigh(Isa::ShiftLeft(acc, left_shift), multiplier);
+    return Isa::Add(Isa::ShiftRight(product, right_shift), offset);
+  }
+};
 
 // Rounds rows of accumulators to codes.
 // Not inlined: it would take registers from the matrix-multiply loop, and one copy per object is enough.
 template <class Isa>
-__attribute__((noinline)) void RequantizeRows(const RequantizeArguments& a, const Requantize& rq) {
+__attribute__((noinline)) void RequantizeRows(const RequantizeArguments& arguments, const Requantize& rq) {
+  const RequantizeArguments a = arguments;
   int32_t acc_tail[kRowStep];
   uint8_t residual_tail[kRowStep];
-  const auto load = [&](size_t i, size_t n, size_t count)
-                        AQ_LAMBDA { return Isa::Load(FullBlock(a.acc + i * a.acc_stride + n, count, acc_tail)); };
+  const auto load = [&](size_t i, size_t n, auto count) AQ_LAMBDA {
+    const int32_t* acc = a.acc + i * a.acc_stride + n;
+    return Isa::Load(a.acc_stride != 0 ? acc : FullBlock(acc, count, acc_tail));
+  };
   if (a.residual != nullptr) {
-    RoundRows<Isa>(a.rows, a.columns, a.column, rq, a.out, a.stride, [&](size_t i, size_t n, size_t count) AQ_LAMBDA {
-      const auto scaled = ScaleBlock<Isa>(load(i, n, count), rq, a.column + n);
-      const auto codes = Isa::Widen(Isa::LoadCodes(FullBlock(a.residual + i * a.stride + n, count, residual_tail)));
-      const auto sum = Isa::Add(scaled, Isa::Multiply(codes, Isa::Load(rq.residual_ratio + a.column + n)));
-      return Isa::template ShiftRight<kSumExtraBits>(sum);
+    RoundRows<Isa>(a.rows, a.columns, a.column, rq, a.out, a.stride, [&](size_t n, auto count) AQ_LAMBDA {
+      const auto scaler = Scaler<Isa>::Load(rq, a.column + n);
+      const auto ratio = Isa::Load(rq.residual_ratio + a.column + n);
+      return [&, scaler, ratio, n, count](size_t i) AQ_LAMBDA {
+        const auto scaled = scaler.Scale(load(i, n, count));
+        const auto codes = Isa::Widen(Isa::LoadCodes(FullBlock(a.residual + i * a.stride + n, count, residual_tail)));
+        return Isa::template ShiftRight<kSumExtraBits>(Isa::Add(scaled, Isa::Multiply(codes, ratio)));
+      };
     });
   } else if (rq.acc_thresholds != nullptr) {
-    const int32_t* t = rq.acc_thresholds + a.column;
-    ForEachBlock(a.columns, [&](size_t n, size_t count) AQ_LAMBDA {
+    ForEachBlock(a.columns, [&](size_t n, auto count) AQ_LAMBDA {
+      const auto thresholds = Thresholds<Isa>::Load(rq.acc_thresholds + a.column + n, rq.n_padded);
       for (size_t i = 0; i < a.rows; ++i) {
-        WriteCodes<Isa>(Isa::CountAbove(load(i, n, count), Isa::Load(t + n), Isa::Load(t + rq.n_padded + n),
-                                        Isa::Load(t + 2 * rq.n_padded + n)),
-                        static_cast<uint8_t*>(a.out) + i * a.stride + n, count);
+        const auto acc = load(i, n, count);
+        WriteCodes<Isa>(thresholds.CountBelow(acc), static_cast<uint8_t*>(a.out) + i * a.stride + n, count);
       }
     });
   } else {
-    RoundRows<Isa>(a.rows, a.columns, a.column, rq, a.out, a.stride, [&](size_t i, size_t n, size_t count) AQ_LAMBDA {
-      return ScaleBlock<Isa>(load(i, n, count), rq, a.column + n);
+    RoundRows<Isa>(a.rows, a.columns, a.column, rq, a.out, a.stride, [&](size_t n, auto count) AQ_LAMBDA {
+      const auto scaler = Scaler<Isa>::Load(rq, a.column + n);
+      return [&, scaler, n, count](size_t i) AQ_LAMBDA { return scaler.Scale(load(i, n, count)); };
     });
   }
 }

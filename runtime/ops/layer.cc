@@ -100,9 +100,11 @@ GemmChoice ChooseGemm(const OpContext& op, const Layer& layer, const WeightStati
                   .k = source.k,
                   .taps = source.taps,
                   .weight_bits = source.bits,
+                  .max_code = max_code,
                   .max_pair = 2 * statistics.max_magnitude * max_code,
                   .has_zero_points = statistics.has_zero_points,
-                  .fits_int8 = statistics.fits_int8};
+                  .fits_int8 = statistics.fits_int8,
+                  .max_weight = statistics.max_weight};
   const GemmChoice choice = SelectGemm(shape, isas);
   if (choice.kernel->max_pair == INT32_MAX) return choice;
   source.n = static_cast<size_t>(g.out_c);  // all groups: worth the pass only for kernels that ask
@@ -134,13 +136,14 @@ void TakePackedWeights(const OpContext& op, const Layer& layer, bool has_zero_po
 
   ExpandCodebook(first.bits, first.codebook, convolution->codebook);
   for (size_t group = 0; group < groups; ++group) {
-    const WeightSource source = WeightsOf(op, layer, group);
-    PackWeights(source, kernel, packed + group * convolution->packed_group_bytes);
-    PackBias(source, kernel, layer.weights->bias()->data() + group * first.n, bias + group * columns);
-    if (decodes) PackZeroPoints(source, kernel, decode_zero_points + group * columns * kr);
+    WeightSource source = WeightsOf(op, layer, group);
     for (size_t i = 0; sums_rows && i < first.n; ++i) {
       row_zero_points[group * columns + i] = source.zero_points[source.first_n + i];
     }
+    if (!decodes) source.zero_points = nullptr;
+    PackWeights(source, kernel, packed + group * convolution->packed_group_bytes);
+    PackBias(source, kernel, layer.weights->bias()->data() + group * first.n, bias + group * columns);
+    if (decodes) PackZeroPoints(source, kernel, decode_zero_points + group * columns * kr);
   }
 }
 

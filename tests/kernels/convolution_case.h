@@ -13,7 +13,7 @@ namespace aq {
 struct CaseOptions {
   int weight_bits = 8;        // of the file's codes
   int max_code = 255;         // of the input
-  int max_weight = 128;       // largest |codebook value|
+  int max_weight = 128;       // largest |codebook value|, with 8 bits largest |weight|
   bool has_codebook = false;  // random values in [-max_weight, max_weight], one of them 0
   bool has_weight_zero_points = false;
   int max_zero_point = 128;
@@ -57,6 +57,9 @@ struct ConvolutionCase {
     codes.resize(count + 8);
     for (size_t i = 0; i < count; ++i) {
       SetCodeAt(codes.data(), i, bits, options.is_extreme ? extreme[i / row % 2] : random.Byte(MaxLevel(bits)));
+      if (bits == 8 && std::abs(int{static_cast<int8_t>(codes[i])}) > options.max_weight) {
+        codes[i] = static_cast<uint8_t>(-options.max_weight);
+      }
     }
     for (size_t i = 0; i < n; ++i) {
       if (options.has_weight_zero_points) {

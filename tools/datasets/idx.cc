@@ -33,7 +33,7 @@ Result<Idx> ReadIdx(const std::string& path) {
                    i, static_cast<unsigned long long>(dim), static_cast<unsigned long long>(kMaxDatasetFileBytes));
     }
     elements *= dim;
-    idx.shape.push_back(dim);
+    idx.shape.push_back(static_cast<size_t>(dim));
   }
   if (bytes.size() - idx.first != elements) {
     return Error(Code::kCorrupt, "%s: header promises %llu bytes of data, the file has %zu", path.c_str(),

@@ -37,7 +37,7 @@ class ImageDataset : public Dataset {
         return Error(Code::kLimit, "%s: %llu bytes, at most %llu", source.name.c_str(),
                      static_cast<unsigned long long>(source.size), static_cast<unsigned long long>(kMaxEncodedBytes));
       }
-      bytes.resize(source.size);
+      bytes.resize(static_cast<size_t>(source.size));
       AQ_RETURN_IF_ERROR(tar_->ReadAt(source.offset, source.size, bytes.data()));
       return DecodeImage(bytes, tar_->path() + ":" + source.name, image);
     }
