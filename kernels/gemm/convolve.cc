@@ -14,7 +14,7 @@ namespace aq {
 namespace {
 
 constexpr size_t kAlignment = 64;
-constexpr size_t kBlockRows = 96;
+constexpr size_t kBlockRows = 192;
 constexpr size_t kGatheredBytes = 256 * 1024;  // at most, so that they stay in the second-level cache
 
 size_t AlignUp(size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
