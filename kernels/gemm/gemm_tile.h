@@ -24,7 +24,8 @@ AQ_INLINE void RunGemmTile(const GemmTile& tile) {
 
   // Accumulators end up in this L1-resident buffer, so the epilogue never sees register shapes; int16 sums are widened
   // into it on the way.
-  alignas(64) int32_t buffer[kMr * kNr];
+  // The epilogue reads whole blocks of sixteen columns.
+  alignas(64) int32_t buffer[kMr * kNr + (kNr % kRowStep == 0 ? 0 : kRowStep)];
   int32_t* const sums = Opaque(buffer);
   typename Isa::Acc acc[kGroups][kTiles];
   if constexpr (kSumsInInt16<Isa>) {
