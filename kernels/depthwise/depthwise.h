@@ -10,8 +10,8 @@
 
 namespace aq {
 
-inline constexpr size_t kDepthwisePixels = 8;  // a tile's at most
-inline constexpr size_t kDepthwisePairs = 25;  // pairs of taps of a kernel that sums in int16, at most
+inline constexpr size_t kDepthwisePixels = 16;  // a tile's at most
+inline constexpr size_t kDepthwisePairs = 25;   // pairs of taps of a kernel that sums in int16, at most
 
 // Some output pixels, all channels: acc[i][c] = bias[c] + sum_tap rows[i * taps + tap][c] * w[tap][c].
 struct DepthwiseTile {

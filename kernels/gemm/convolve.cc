@@ -4,6 +4,7 @@
 #include "kernels/gemm/convolve.h"
 
 #include <algorithm>
+#include <cassert>
 #include <cstring>
 
 #include "kernels/gemm/gather.h"
@@ -14,7 +15,7 @@ namespace aq {
 namespace {
 
 constexpr size_t kAlignment = 64;
-constexpr size_t kBlockRows = 96;
+constexpr size_t kBlockRows = 192;
 constexpr size_t kGatheredBytes = 256 * 1024;  // at most, so that they stay in the second-level cache
 
 size_t AlignUp(size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
@@ -114,6 +115,11 @@ size_t ConvolveScratchBytes(const Convolution& convolution) { return Scratch(Job
 
 void Convolve(const Convolution& c, const uint8_t* input, const uint8_t* residual, void* const* out, size_t m_begin,
               size_t m_end, void* memory) {
+  ConvolvePart(c, input, residual, out, {.m_begin = m_begin, .m_end = m_end}, memory);
+}
+
+void ConvolvePart(const Convolution& c, const uint8_t* input, const uint8_t* residual, void* const* out,
+                  const ConvolveRange& range, void* memory) {
   const Job job(c);
   const Scratch scratch(job, memory);
   const PanelLayout& layout = job.layout;
@@ -126,13 +132,17 @@ void Convolve(const Convolution& c, const uint8_t* input, const uint8_t* residua
                 .requantize = c.requantize,
                 .outputs = c.outputs,
                 .stride = out_c};
-  for (size_t block = m_begin; block < m_end; block += job.block_rows) {
-    const size_t rows = std::min(job.block_rows, m_end - block);
+  const size_t panels = n_padded / job.nr;
+  const size_t panel_begin = range.panel_begin, panel_end = std::min(range.panel_end, panels);
+  assert(job.groups == 1 || (panel_begin == 0 && panel_end == panels));
+  for (size_t block = range.m_begin; block < range.m_end; block += job.block_rows) {
+    const size_t rows = std::min(job.block_rows, range.m_end - block);
     for (size_t group = 0; group < job.groups; ++group) {
       FindRows(job, input, block, rows, group, scratch);
       if (c.weight_zero_points != nullptr) SumRows(job, rows, scratch);
-      const uint8_t* packed = c.packed + group * c.packed_group_bytes;
-      for (size_t column = 0; column < job.n; column += job.nr, packed += layout.packed_bytes()) {
+      for (size_t panel = panel_begin; panel < panel_end; ++panel) {
+        const size_t column = panel * job.nr;
+        const uint8_t* packed = c.packed + group * c.packed_group_bytes + panel * layout.packed_bytes();
         const size_t packed_column = group * n_padded + column;
         tile.weights = packed;
         if (c.decoder != nullptr) {

@@ -42,10 +42,18 @@ struct Convolution {
 size_t BlockTiles(const GemmKernel& kernel, size_t taps, size_t k);
 // Bytes of scratch one thread needs (row pointers and sums, gathered rows, a decoded panel).
 size_t ConvolveScratchBytes(const Convolution& convolution);
-// Output pixels [m_begin, m_end) of out_h * out_w (any split gives the same bits). Outputs overlap neither the
-// input nor the residual.
+// Any split gives the same bits. Outputs overlap neither the input nor the residual.
 //   input [in_h][in_w][in_c] + kReadSlack; residual null or [out_h][out_w][out_c]; out[o] [out_h][out_w][out_c]
 //   scratch aligned to 64 bytes
+// The part of a convolution to compute: output pixels, and panels of the kernel's nr output channels. Cutting panels
+// rather than pixels lets threads share few pixels without each decoding all weights. One group, or all panels.
+struct ConvolveRange {
+  size_t m_begin = 0, m_end = 0;
+  size_t panel_begin = 0, panel_end = SIZE_MAX;
+};
+void ConvolvePart(const Convolution& convolution, const uint8_t* input, const uint8_t* residual, void* const* out,
+                  const ConvolveRange& range, void* scratch);
+// All panels.
 void Convolve(const Convolution& convolution, const uint8_t* input, const uint8_t* residual, void* const* out,
               size_t m_begin, size_t m_end, void* scratch);
 

@@ -26,8 +26,8 @@ void ForEachPixel(const ConvGeometry& g, size_t m_begin, size_t count, F&& f) {
 
 // Copies whole blocks: reads and writes up to kCopy - 1 bytes more than `count`. Rows are written in order, so what
 // lies beyond is overwritten later. Returns out + count.
-constexpr size_t kCopy = 16;
-static_assert(kCopy <= kReadSlack && 2 * kCopy <= kGatherSlack);
+constexpr size_t kCopy = 32;
+static_assert(kCopy <= kReadSlack && kCopy <= kGatherSlack);
 
 uint8_t* CopyRun(const uint8_t* in, size_t count, uint8_t* out) {
   for (size_t i = 0; i < count; i += kCopy) std::memcpy(out + i, in + i, kCopy);
@@ -37,11 +37,13 @@ uint8_t* CopyRun(const uint8_t* in, size_t count, uint8_t* out) {
 // Block by block: no block is overwritten before it has been read, as a write reaches the next block's bytes only when
 // there is none.
 void WidenRow(const uint8_t* bytes, size_t count, uint8_t* out) {
-  for (size_t i = 0; i < count; i += kCopy) {
-    uint8_t block[kCopy];
-    uint16_t wide[kCopy];
+  constexpr size_t kWiden = 16;
+  static_assert(2 * kWiden <= kGatherSlack);
+  for (size_t i = 0; i < count; i += kWiden) {
+    uint8_t block[kWiden];
+    uint16_t wide[kWiden];
     std::memcpy(block, bytes + i, sizeof(block));
-    for (size_t j = 0; j < kCopy; ++j) wide[j] = block[j];
+    for (size_t j = 0; j < kWiden; ++j) wide[j] = block[j];
     std::memcpy(out + 2 * i, wide, sizeof(wide));
   }
 }

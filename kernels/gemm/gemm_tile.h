@@ -105,7 +105,7 @@ AQ_INLINE void RunGemmTile(const GemmTile& tile) {
   static_assert(kTiles % kPass == 0);
   // Accumulators end up in this L1-resident buffer, so the epilogue never sees register shapes; int16 sums are widened
   // into it on the way.
-  alignas(64) int32_t buffer[kMr * kNr];
+  alignas(64) int32_t buffer[kMr * kNr + (kNr % kRowStep == 0 ? 0 : kRowStep)];  // it reads blocks of sixteen columns
   int32_t* const sums = Opaque(buffer);
   for (int t = 0; t < kTiles; t += kPass) {
     const int column = t * Isa::kAccCols;

@@ -131,9 +131,10 @@ size_t CountWidenSteps(const WeightSource& source, int32_t max_code) {
           (w > 0 ? positive : negative) += sign * w;
         }
       };
+      const auto overflows = [&] { return positive > most_positive || negative < most_negative; };
       for (size_t begin = 0, end = 0; end * kStep + lane < row; ++end) {
         add(end, 1);
-        for (; positive > most_positive || negative < most_negative; ++begin) {
+        for (; overflows(); ++begin) {
           steps = std::min(steps, end - begin);  // one step more is too many
           add(begin, -1);
         }

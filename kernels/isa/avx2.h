@@ -80,10 +80,11 @@ struct Avx2Base {
     return {_mm256_srai_epi32(a.low, kBy), _mm256_srai_epi32(a.high, kBy)};
   }
   // mul_epi32 takes the even columns; odd ones are moved down first, and their high halves are in place afterwards.
+  // Moved by shuffles, which run beside the multiplications and shifts where 64-bit shifts would compete with them.
+  static AQ_INLINE __m256i OddDown(__m256i a) { return _mm256_shuffle_epi32(a, 0xF5); }
   static AQ_INLINE __m256i MultiplyHigh8(__m256i a, __m256i b) {
-    const __m256i even = _mm256_mul_epi32(a, b);
-    const __m256i odd = _mm256_mul_epi32(_mm256_srli_epi64(a, 32), _mm256_srli_epi64(b, 32));
-    return _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xAA);
+    const __m256i even = _mm256_mul_epi32(a, b), odd = _mm256_mul_epi32(OddDown(a), OddDown(b));
+    return _mm256_blend_epi32(OddDown(even), odd, 0xAA);
   }
   static AQ_INLINE I32x16 MultiplyHigh(I32x16 a, I32x16 b) {
     return {MultiplyHigh8(a.low, b.low), MultiplyHigh8(a.high, b.high)};

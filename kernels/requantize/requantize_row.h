@@ -75,44 +75,48 @@ struct Thresholds {
   AQ_INLINE typename Isa::Codes CountBelow(typename Isa::I32x16 v) const { return Isa::CountAbove(v, t0, t1, t2); }
 };
 
-// Rounds and stores Q.8 values. `block(n, count)` prepares columns n ... n + 15 and returns row -> values; columns are
-// the outer loop and what belongs to a channel is kept in variables, since a store of codes might change any memory.
-template <class Isa, class Block>
+// Rounds and stores the Q.8 values value(channels(n), i, n, count) of row i, columns n ... n + 15. Columns are the
+// outer loop and what belongs to channels is kept in a variable, since a store of codes might change any memory. (Never
+// copied: gcc copies large structs through memory.)
+template <class Isa, class Channels, class Value>
 AQ_INLINE void RoundRows(size_t rows, size_t columns, size_t column, const Requantize& rq, void* out, size_t stride,
-                         Block&& block) {
+                         Channels&& channels, Value&& value) {
   uint8_t* codes = static_cast<uint8_t*>(out);
   if (rq.is_wide) {
     ForEachBlock(columns, [&](size_t n, auto count) AQ_LAMBDA {
-      const auto value = block(n, count);
+      const auto of_channels = channels(n);
       for (size_t i = 0; i < rows; ++i) {
         int32_t buffer[kRowStep];
-        Isa::Store(buffer, value(i));
+        Isa::Store(buffer, value(of_channels, i, n, count));
         std::memcpy(static_cast<int32_t*>(out) + i * stride + n, buffer, size_t{count} * sizeof(int32_t));
       }
     });
   } else if (rq.v_thresholds != nullptr) {
     const int32_t top = rq.max_level << kFractionBits;
     ForEachBlock(columns, [&](size_t n, auto count) AQ_LAMBDA {
-      const auto value = block(n, count);
+      const auto of_channels = channels(n);
       const auto thresholds = Thresholds<Isa>::Load(rq.v_thresholds + column + n, rq.n_padded);
       for (size_t i = 0; i < rows; ++i) {
-        WriteCodes<Isa>(thresholds.CountBelow(Isa::ClampTo(value(i), top)), codes + i * stride + n, count);
+        WriteCodes<Isa>(thresholds.CountBelow(Isa::ClampTo(value(of_channels, i, n, count), top)),
+                        codes + i * stride + n, count);
       }
     });
   } else {
     const auto rounding = Isa::LoadRounding(rq);
     ForEachBlock(columns, [&](size_t n, auto count) AQ_LAMBDA {
-      const auto value = block(n, count);
+      const auto of_channels = channels(n);
       uint8_t* to = codes + n;
       size_t i = 0;
       if constexpr (requires(typename Isa::I32x16 v) { Isa::RoundPair(v, v, rounding); }) {
         for (; i + 2 <= rows; i += 2, to += 2 * stride) {
-          const auto pair = Isa::RoundPair(value(i), value(i + 1), rounding);
+          const auto pair =
+              Isa::RoundPair(value(of_channels, i, n, count), value(of_channels, i + 1, n, count), rounding);
           WriteCodes<Isa>(pair.first, to, count);
           WriteCodes<Isa>(pair.second, to + stride, count);
         }
       }
-      for (; i < rows; ++i, to += stride) WriteCodes<Isa>(Isa::Round(value(i), rounding), to, count);
+      for (; i < rows; ++i, to += stride)
+        WriteCodes<Isa>(Isa::Round(value(of_channels, i, n, count), rounding), to, count);
     });
   }
 }
@@ -120,9 +124,9 @@ AQ_INLINE void RoundRows(size_t rows, size_t columns, size_t column, const Requa
 // One row; value(n, count) -> Q.8 values.
 template <class Isa, class Value>
 AQ_INLINE void RoundRow(size_t column, size_t columns, const Requantize& rq, void* out, Value&& value) {
-  RoundRows<Isa>(1, columns, column, rq, out, 0, [&](size_t n, auto count) AQ_LAMBDA {
-    return [&value, n, count](size_t) AQ_LAMBDA { return value(n, count); };
-  });
+  RoundRows<Isa>(
+      1, columns, column, rq, out, 0, [](size_t) AQ_LAMBDA { return 0; },
+      [&](int, size_t, size_t n, auto count) AQ_LAMBDA { return value(n, count); });
 }
 
 // Accumulators -> Q.8 (or Q.12, by the arrays of rq) without a residual, for sixteen channels.
@@ -151,16 +155,16 @@ __attribute__((noinline)) void RequantizeRows(const RequantizeArguments& argumen
     const int32_t* acc = a.acc + i * a.acc_stride + n;
     return Isa::Load(a.acc_stride != 0 ? acc : FullBlock(acc, count, acc_tail));
   };
+  const auto scaler = [&](size_t n) AQ_LAMBDA { return Scaler<Isa>::Load(rq, a.column + n); };
   if (a.residual != nullptr) {
-    RoundRows<Isa>(a.rows, a.columns, a.column, rq, a.out, a.stride, [&](size_t n, auto count) AQ_LAMBDA {
-      const auto scaler = Scaler<Isa>::Load(rq, a.column + n);
-      const auto ratio = Isa::Load(rq.residual_ratio + a.column + n);
-      return [&, scaler, ratio, n, count](size_t i) AQ_LAMBDA {
-        const auto scaled = scaler.Scale(load(i, n, count));
-        const auto codes = Isa::Widen(Isa::LoadCodes(FullBlock(a.residual + i * a.stride + n, count, residual_tail)));
-        return Isa::template ShiftRight<kSumExtraBits>(Isa::Add(scaled, Isa::Multiply(codes, ratio)));
-      };
-    });
+    RoundRows<Isa>(a.rows, a.columns, a.column, rq, a.out, a.stride, scaler,
+                   [&](const Scaler<Isa>& of_channels, size_t i, size_t n, auto count) AQ_LAMBDA {
+                     const auto ratio = Isa::Load(rq.residual_ratio + a.column + n);
+                     const auto residual = FullBlock(a.residual + i * a.stride + n, count, residual_tail);
+                     const auto codes = Isa::Widen(Isa::LoadCodes(residual));
+                     const auto sum = Isa::Add(of_channels.Scale(load(i, n, count)), Isa::Multiply(codes, ratio));
+                     return Isa::template ShiftRight<kSumExtraBits>(sum);
+                   });
   } else if (rq.acc_thresholds != nullptr) {
     ForEachBlock(a.columns, [&](size_t n, auto count) AQ_LAMBDA {
       const auto thresholds = Thresholds<Isa>::Load(rq.acc_thresholds + a.column + n, rq.n_padded);
@@ -170,10 +174,9 @@ __attribute__((noinline)) void RequantizeRows(const RequantizeArguments& argumen
       }
     });
   } else {
-    RoundRows<Isa>(a.rows, a.columns, a.column, rq, a.out, a.stride, [&](size_t n, auto count) AQ_LAMBDA {
-      const auto scaler = Scaler<Isa>::Load(rq, a.column + n);
-      return [&, scaler, n, count](size_t i) AQ_LAMBDA { return scaler.Scale(load(i, n, count)); };
-    });
+    RoundRows<Isa>(a.rows, a.columns, a.column, rq, a.out, a.stride, scaler,
+                   [&](const Scaler<Isa>& of_channels, size_t i, size_t n, auto count)
+                       AQ_LAMBDA { return of_channels.Scale(load(i, n, count)); });
   }
 }
 

@@ -57,12 +57,29 @@ const uint8_t* TakePadRow(const OpContext& op, const Layer& layer, ConstantMemor
 struct ConvolutionState {
   Convolution convolution;
   bool has_residual = false;
+  size_t pixels = 0;
+  bool splits_panels = false;  // units are pixels of panel after panel, else pixels
 };
+
+// Layers of few pixels are cut by panels of output channels: cut by pixels, every thread would decode all weights.
+constexpr size_t kFewPixels = 1024;
 
 void RunConvolution(const void* state, const RunArguments& arguments, size_t begin, size_t end, void* scratch) {
   const auto& s = *static_cast<const ConvolutionState*>(state);
-  Convolve(s.convolution, arguments.inputs[0], s.has_residual ? arguments.inputs[1] : nullptr, arguments.outputs, begin,
-           end, scratch);
+  const auto run = [&](const ConvolveRange& range) {
+    ConvolvePart(s.convolution, arguments.inputs[0], s.has_residual ? arguments.inputs[1] : nullptr, arguments.outputs,
+                 range, scratch);
+  };
+  if (!s.splits_panels) return run({.m_begin = begin, .m_end = end});
+  // The end of one panel, whole panels, the beginning of another.
+  while (begin < end) {
+    const size_t panel = begin / s.pixels, first = begin % s.pixels;
+    const bool is_whole = first == 0 && end - begin >= s.pixels;
+    const size_t panels = is_whole ? (end - begin) / s.pixels : 1;
+    const size_t last = is_whole ? s.pixels : std::min(s.pixels, first + (end - begin));
+    run({.m_begin = first, .m_end = last, .panel_begin = panel, .panel_end = panel + panels});
+    begin += is_whole ? panels * s.pixels : last - first;
+  }
 }
 
 struct DepthwiseState {
@@ -161,6 +178,11 @@ void PrepareConvolution(const OpContext& op, const Layer& layer, const WeightSta
   convolution.requantize = TakeLayerRequantize(op, statistics.acc_bound, memory);
   convolution.outputs = static_cast<int>(op.op.outputs.size());
   convolution.pad_row = TakePadRow(op, layer, memory);
+  const size_t nr = static_cast<size_t>(convolution.kernel->nr);
+  state.pixels = prepared->units;
+  state.splits_panels = layer.geometry.groups == 1 && state.pixels < kFewPixels;
+  if (state.splits_panels)
+    prepared->units *= PackedColumns(*convolution.kernel, static_cast<size_t>(layer.geometry.out_c)) / nr;
   prepared->kernel = convolution.kernel->name;
   prepared->scratch_bytes = ConvolveScratchBytes(convolution);
   prepared->run = RunConvolution;

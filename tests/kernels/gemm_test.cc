@@ -47,7 +47,7 @@ size_t WidenSteps(const GemmKernel& kernel, const WeightSource& source, int32_t 
   return CountWidenSteps(kernel, max_weight, max_code);
 }
 
-// Packs and runs one case one way, the output pixels split in two at a random place.
+// Packs and runs one case one way, the output pixels split in two at a random place, the second half also by channels.
 std::string RunCase(Random& random, const ConvolutionCase& c, const GemmWay& way) {
   const GemmKernel& kernel = *way.kernel;
   const ConvGeometry& g = c.file.geometry;
@@ -98,7 +98,13 @@ std::string RunCase(Random& random, const ConvolutionCase& c, const GemmWay& way
   const size_t m = static_cast<size_t>(g.out_h * g.out_w);
   const size_t split = static_cast<size_t>(random.Between(0, static_cast<int64_t>(m)));
   Convolve(convolution, buffers.input.data(), buffers.residual_or_null, buffers.out.data(), 0, split, scratch.data());
-  Convolve(convolution, buffers.input.data(), buffers.residual_or_null, buffers.out.data(), split, m, scratch.data());
+  const size_t panels = columns / static_cast<size_t>(kernel.nr);
+  const size_t cut = groups > 1 ? panels : static_cast<size_t>(random.Between(0, static_cast<int64_t>(panels)));
+  for (const ConvolveRange& range : {ConvolveRange{split, m, cut, panels}, ConvolveRange{split, m, 0, cut}}) {
+    if (range.panel_begin == range.panel_end) continue;
+    ConvolvePart(convolution, buffers.input.data(), buffers.residual_or_null, buffers.out.data(), range,
+                 scratch.data());
+  }
   return buffers.FirstDifference(c);
 }
 
