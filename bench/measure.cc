@@ -6,6 +6,8 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "bench/cpu_clock.h"
+#include "bench/statistics.h"
 #include "tools/aqm_model.h"
 
 namespace aq::bench {
@@ -17,6 +19,14 @@ uint64_t Nanoseconds(Clock::time_point begin) {
   return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - begin).count());
 }
 double Milliseconds(Clock::time_point begin) { return static_cast<double>(Nanoseconds(begin)) * 1e-6; }
+
+// The peak so far becomes what is in use now: an earlier measurement must not show in this one.
+void ResetPeakRss() {
+  std::FILE* file = std::fopen("/proc/self/clear_refs", "w");
+  if (file == nullptr) return;
+  std::fputs("5", file);
+  std::fclose(file);
+}
 
 uint64_t PeakRssBytes() {
   std::FILE* status = std::fopen("/proc/self/status", "r");
@@ -30,7 +40,58 @@ uint64_t PeakRssBytes() {
   return uint64_t{kib} * 1024;
 }
 
-// Fixed pseudo-random codes: real images are no constant, and runs must compare.
+Status RunOnce(aq_session* session) {
+  const aq_status status = aq_session_run(session);
+  if (status == AQ_OK) return {};
+  return Error(tools::CodeOf(status), "run: %s", aq_status_string(status));
+}
+
+// Appends to the samples of `result`, unless it is null.
+Status RunSeries(aq_session* session, int min_runs, double min_secs, double max_secs, Measurement* result) {
+  const Clock::time_point begin = Clock::now();
+  for (int runs = 0; NeedsMoreRuns(runs, Milliseconds(begin) * 1e-3, min_runs, min_secs, max_secs); ++runs) {
+    const uint64_t cpu_begin = ProcessNanoseconds();
+    const Clock::time_point run_begin = Clock::now();
+    AQ_RETURN_IF_ERROR(RunOnce(session));
+    if (result == nullptr) continue;
+    result->samples_ns.push_back(Nanoseconds(run_begin));
+    result->cpu_samples_ns.push_back(ProcessNanoseconds() - cpu_begin);
+  }
+  return {};
+}
+
+struct OpSamples {
+  OpTime op;
+  std::vector<uint64_t> nanoseconds;
+};
+
+void AddOpEvent(void* user, const aq_op_event* event) {
+  auto* ops = static_cast<std::vector<OpSamples>*>(user);
+  if (event->index >= ops->size()) ops->resize(event->index + 1);
+  auto& [op, nanoseconds] = (*ops)[event->index];
+  if (op.type.empty()) {
+    op.name = event->name;
+    op.type = event->type;
+    op.kernel = event->kernel != nullptr ? event->kernel : "";
+    op.macs = event->macs;
+  }
+  nanoseconds.push_back(event->nanoseconds);
+}
+
+Status ProfileOps(aq_session* session, int runs, std::vector<OpTime>* ops) {
+  std::vector<OpSamples> samples;
+  if (aq_session_set_observer(session, AddOpEvent, &samples) != AQ_OK) return Error(Code::kInternal, "no op observer");
+  for (int run = 0; run < runs; ++run) AQ_RETURN_IF_ERROR(RunOnce(session));
+  aq_session_set_observer(session, nullptr, nullptr);
+  for (auto& [op, nanoseconds] : samples) {
+    op.ms = Summarize(nanoseconds).median;
+    ops->push_back(std::move(op));
+  }
+  return {};
+}
+
+}  // namespace
+
 Status FillInputs(const aq_model* model, aq_session* session) {
   uint32_t state = 1;
   for (size_t i = 0; i < aq_model_num_inputs(model); ++i) {
@@ -45,46 +106,6 @@ Status FillInputs(const aq_model* model, aq_session* session) {
   return {};
 }
 
-Status RunOnce(aq_session* session) {
-  const aq_status status = aq_session_run(session);
-  if (status == AQ_OK) return {};
-  return Error(tools::CodeOf(status), "run: %s", aq_status_string(status));
-}
-
-// Appends to `samples`, unless it is null.
-Status RunSeries(aq_session* session, int min_runs, double min_secs, double max_secs, std::vector<uint64_t>* samples) {
-  const Clock::time_point begin = Clock::now();
-  for (int runs = 0; NeedsMoreRuns(runs, Milliseconds(begin) * 1e-3, min_runs, min_secs, max_secs); ++runs) {
-    const Clock::time_point run_begin = Clock::now();
-    AQ_RETURN_IF_ERROR(RunOnce(session));
-    if (samples != nullptr) samples->push_back(Nanoseconds(run_begin));
-  }
-  return {};
-}
-
-void AddOpEvent(void* user, const aq_op_event* event) {
-  auto* ops = static_cast<std::vector<OpTime>*>(user);
-  if (event->index >= ops->size()) ops->resize(event->index + 1);
-  OpTime& op = (*ops)[event->index];
-  if (op.type.empty()) {
-    op.name = event->name;
-    op.type = event->type;
-    op.kernel = event->kernel != nullptr ? event->kernel : "";
-    op.macs = event->macs;
-  }
-  op.ms += static_cast<double>(event->nanoseconds) * 1e-6;
-}
-
-Status ProfileOps(aq_session* session, int runs, std::vector<OpTime>* ops) {
-  if (aq_session_set_observer(session, AddOpEvent, ops) != AQ_OK) return Error(Code::kInternal, "no op observer");
-  for (int run = 0; run < runs; ++run) AQ_RETURN_IF_ERROR(RunOnce(session));
-  aq_session_set_observer(session, nullptr, nullptr);
-  for (OpTime& op : *ops) op.ms /= runs;
-  return {};
-}
-
-}  // namespace
-
 bool NeedsMoreRuns(int runs, double seconds, int min_runs, double min_secs, double max_secs) {
   if (runs > 0 && seconds > max_secs) return false;
   return runs < min_runs || seconds < min_secs;
@@ -92,6 +113,7 @@ bool NeedsMoreRuns(int runs, double seconds, int min_runs, double min_secs, doub
 
 Result<Measurement> Measure(const MeasureOptions& options) {
   Measurement result;
+  ResetPeakRss();
   Clock::time_point begin = Clock::now();
   AQ_ASSIGN_OR_RETURN(const tools::ModelPtr model, tools::LoadModel(options.model));
   result.load_ms = Milliseconds(begin);
@@ -112,8 +134,7 @@ Result<Measurement> Measure(const MeasureOptions& options) {
     AQ_RETURN_IF_ERROR(
         RunSeries(session.get(), options.warmup_runs, options.warmup_min_secs, options.max_secs, nullptr));
   }
-  AQ_RETURN_IF_ERROR(
-      RunSeries(session.get(), options.num_runs, options.min_secs, options.max_secs, &result.samples_ns));
+  AQ_RETURN_IF_ERROR(RunSeries(session.get(), options.num_runs, options.min_secs, options.max_secs, &result));
 
   // One observed run always: it tells the MACs.
   std::vector<OpTime> ops;

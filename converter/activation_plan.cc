@@ -130,6 +130,10 @@ class Planner {
     demands_[static_cast<size_t>(v)].insert(is_wide ? kDefaultBits : width);
   }
 
+  void DemandResidual(ValueId v, int width) {
+    if (width != 0) Demand(v, width);
+  }
+
   // Consumers first, so that a pass-through knows what is asked of its output.
   void CollectDemands() {
     demands_.resize(graph_.values.size());
@@ -137,6 +141,9 @@ class Planner {
       const Node& node = graph_.nodes[i];
       if (IsWeightLayer(node)) {
         Demand(node.inputs[0], plan_.bits[i].activations);
+        if (node.inputs.size() > 1) DemandResidual(node.inputs[1], plan_.bits[i].residual);
+      } else if (Is<Add>(node)) {
+        for (const ValueId input : node.inputs) DemandResidual(input, plan_.bits[i].residual);
       } else if (Is<Elementwise>(node) || (IsPassThrough(node) && !tied_[i])) {
         Demand(node.inputs[0], kDefaultBits);
       } else if (tied_[i]) {

@@ -119,8 +119,8 @@ Result<std::vector<uint8_t>> Convert(const Graph& original, const ImageSource& g
   LearnedQuantization learned;
   const bool is_learned = options.rounding != Rounding::kNearest;
   if (is_learned) {
-    AQ_ASSIGN_OR_RETURN(
-        learned, Reconstruct(graph, plan, calibration.groups, images, chosen, options, progress, &report->units));
+    AQ_ASSIGN_OR_RETURN(learned,
+                        Reconstruct(graph, plan, calibration.groups, images, chosen, options, progress, report));
   }
   if (progress) progress("quantize", 0, 1);
   AQ_ASSIGN_OR_RETURN(Quantized quantized,

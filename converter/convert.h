@@ -32,10 +32,11 @@ class ImageSource {
   virtual Status Load(size_t i, std::vector<uint8_t>* pixels) const = 0;
 };
 
+// Each 2, 4 or 8. residual: of what a sum adds to its product, may be 0: whatever the other readers asked for.
 struct Bits {
-  int weights = 8, activations = 8;
-};                                                  // each 2, 4 or 8
-Result<Bits> ParseRecipe(const std::string& text);  // "w4a8"
+  int weights = 8, activations = 8, residual = 0;
+};
+Result<Bits> ParseRecipe(const std::string& text);  // "w4a8", "w2a2r8"
 
 enum class Edges { kQdrop, kBrecq };
 // kCosine: largest cosine similarity, as in EasyQuant. kAciq: the analytic clip of a Laplace distribution.
@@ -61,8 +62,9 @@ struct ConvertOptions {
   WeightCodes weight_codes = WeightCodes::kNearest;
   bool equalize = false;  // cross-layer equalisation (DFQ) before anything else
   Border border = Border::kNone;
-  int64_t iterations = 600;   // of each unit's reconstruction
-  bool learn_biases = false;  // reconstruction moves biases, too
+  int64_t iterations = 600;     // of each unit's reconstruction
+  bool learn_biases = false;    // reconstruction moves biases, too
+  int64_t tune_iterations = 0;  // of the whole network after the last unit; 0: none
   uint64_t seed = 1;
   int num_threads = 1;
   size_t calibration_count = 256;  // images used, at most the source's size
@@ -89,6 +91,12 @@ struct UnitReport {
   bool is_trained = false;  // false: nothing below 8 bits to learn
   double loss_before = 0, loss_after = 0, seconds = 0;
 };
+// Tuning of the whole network. Divergences: mean KL of the quantised from the float outputs, nats, on held-back images.
+struct TuneReport {
+  int64_t iterations = 0;  // 0: not tuned
+  double divergence_before = 0, divergence_after = 0, seconds = 0;
+  bool is_kept = false;  // false: it did not help, so the file is as before
+};
 // How one stored activation is rounded: at most one of border, thresholds, and gain with offset is not empty; all empty
 // is to nearest.
 struct BorderReport {
@@ -102,6 +110,7 @@ struct BorderReport {
   double moved_percent = 0;  // of the float network's values: those with another code than the nearest
 };
 struct ConvertReport {
+  TuneReport tuning;
   std::vector<UnitReport> units;  // empty unless the rounding is adaptive
   std::vector<LayerReport> layers;
   std::vector<BorderReport> borders;

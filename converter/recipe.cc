@@ -50,11 +50,11 @@ Status CheckKeys(const Json& object, const char* where, std::initializer_list<co
   return {};
 }
 
-Status ReadBits(const Json& object, const char* where, int* bits) {
-  if (!object.contains("bits")) return {};
-  const Json& value = object["bits"];
+Status ReadBits(const Json& object, const char* key, const char* where, int* bits) {
+  if (!object.contains(key)) return {};
+  const Json& value = object[key];
   if (!value.is_number_integer() || !IsBits(value.get<int>()))
-    return Error(Code::kInvalidArgument, "recipe: %s.bits is %s, must be 2, 4 or 8", where, value.dump().c_str());
+    return Error(Code::kInvalidArgument, "recipe: %s.%s is %s, must be 2, 4 or 8", where, key, value.dump().c_str());
   *bits = value.get<int>();
   return {};
 }
@@ -78,7 +78,7 @@ Status ReadDefault(const Json& json, ConvertOptions* options) {
   if (json.contains("weights")) {
     const Json& weights = json["weights"];
     AQ_RETURN_IF_ERROR(CheckKeys(weights, "default.weights", {"bits", "granularity", "symmetric"}));
-    AQ_RETURN_IF_ERROR(ReadBits(weights, "default.weights", &options->bits.weights));
+    AQ_RETURN_IF_ERROR(ReadBits(weights, "bits", "default.weights", &options->bits.weights));
     std::string granularity = "channel";
     AQ_RETURN_IF_ERROR(ReadString(weights, "granularity", &granularity));
     if (granularity != "channel")
@@ -89,8 +89,9 @@ Status ReadDefault(const Json& json, ConvertOptions* options) {
   }
   if (json.contains("activations")) {
     const Json& activations = json["activations"];
-    AQ_RETURN_IF_ERROR(CheckKeys(activations, "default.activations", {"bits", "method"}));
-    AQ_RETURN_IF_ERROR(ReadBits(activations, "default.activations", &options->bits.activations));
+    AQ_RETURN_IF_ERROR(CheckKeys(activations, "default.activations", {"bits", "residual_bits", "method"}));
+    AQ_RETURN_IF_ERROR(ReadBits(activations, "bits", "default.activations", &options->bits.activations));
+    AQ_RETURN_IF_ERROR(ReadBits(activations, "residual_bits", "default.activations", &options->bits.residual));
     std::string method;
     AQ_RETURN_IF_ERROR(ReadString(activations, "method", &method));
     if (method == "minmax")
@@ -138,11 +139,11 @@ Status ReadRule(const Json& json, Rule* rule) {
   }
   if (json.contains("weights")) {
     AQ_RETURN_IF_ERROR(CheckKeys(json["weights"], "rule.weights", {"bits"}));
-    AQ_RETURN_IF_ERROR(ReadBits(json["weights"], "rule.weights", &rule->weights));
+    AQ_RETURN_IF_ERROR(ReadBits(json["weights"], "bits", "rule.weights", &rule->weights));
   }
   if (json.contains("activations")) {
     AQ_RETURN_IF_ERROR(CheckKeys(json["activations"], "rule.activations", {"bits"}));
-    AQ_RETURN_IF_ERROR(ReadBits(json["activations"], "rule.activations", &rule->activations));
+    AQ_RETURN_IF_ERROR(ReadBits(json["activations"], "bits", "rule.activations", &rule->activations));
   }
   return {};
 }
@@ -171,12 +172,13 @@ bool IsWeightLayer(const Node& node) {
 }
 
 Result<Bits> ParseRecipe(const std::string& text) {
-  if (text.size() == 4 && text[0] == 'w' && text[2] == 'a') {
-    const Bits bits{text[1] - '0', text[3] - '0'};
-    if (IsBits(bits.weights) && IsBits(bits.activations)) return bits;
+  const bool has_residual = text.size() == 6 && text[4] == 'r';
+  if ((text.size() == 4 || has_residual) && text[0] == 'w' && text[2] == 'a') {
+    const Bits bits{text[1] - '0', text[3] - '0', has_residual ? text[5] - '0' : 0};
+    if (IsBits(bits.weights) && IsBits(bits.activations) && (!has_residual || IsBits(bits.residual))) return bits;
   }
-  return Error(Code::kInvalidArgument, "recipe '%s': must be wWaA with W and A each 2, 4 or 8, e.g. w4a8",
-               text.c_str());
+  return Error(Code::kInvalidArgument,
+               "recipe '%s': must be wWaA or wWaArR with W, A and R each 2, 4 or 8, e.g. w4a8, w2a2r8", text.c_str());
 }
 
 std::string ExactPattern(const std::string& name) {
@@ -222,7 +224,9 @@ Result<std::vector<Bits>> AssignBits(const Graph& graph, const ConvertOptions& o
     bool is_used = false;
     for (size_t i = 0; i < bits.size(); ++i) {
       if (!IsWeightLayer(graph.nodes[i]) || !Matches(graph.nodes[i].name, regex)) continue;
+      const int residual = bits[i].residual;
       bits[i] = layer_bits;
+      if (layer_bits.residual == 0) bits[i].residual = residual;
       is_used = true;
     }
     if (!is_used)

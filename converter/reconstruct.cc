@@ -15,6 +15,7 @@
 #include "converter/training/losses.h"
 #include "converter/training/rng.h"
 #include "converter/training/run_nodes.h"
+#include "converter/tune.h"
 #include "converter/unit_network.h"
 #include "converter/units.h"
 #include "runtime/include/aq/aq.h"
@@ -44,8 +45,7 @@ class Reconstruction {
         network_(graph, plan, groups, options, units_),
         budget_{options.max_memory_bytes, options.scratch_folder} {}
 
-  Result<LearnedQuantization> Run(const ImageSource& images, std::span<const size_t> indices,
-                                  std::vector<UnitReport>* reports) {
+  Result<LearnedQuantization> Run(const ImageSource& images, std::span<const size_t> indices, ConvertReport* report) {
     images_ = static_cast<int64_t>(indices.size());
     order_.resize(indices.size());
     std::iota(order_.begin(), order_.end(), int64_t{0});
@@ -61,8 +61,17 @@ class Reconstruction {
         std::copy(input.data.begin(), input.data.end(), cache->At(static_cast<int64_t>(begin)));
       if (!options_.checkpoint.empty()) fingerprint.Add(pixels);
     }
+    SampleCache inputs;  // of the whole network, for tuning
+    if (options_.tune_iterations > 0) {
+      AQ_ASSIGN_OR_RETURN(inputs, MakeCache(graph_.input));
+      std::copy_n(exact_.At(0), exact_.per_image * images_, inputs.At(0));
+    }
     if (!options_.checkpoint.empty()) AQ_RETURN_IF_ERROR(OpenCheckpoint(&fingerprint));
-    for (unit_ = 0; unit_ < units_.size(); ++unit_) AQ_RETURN_IF_ERROR(RunUnit(units_[unit_], reports));
+    for (unit_ = 0; unit_ < units_.size(); ++unit_) AQ_RETURN_IF_ERROR(RunUnit(units_[unit_], &report->units));
+    if (options_.tune_iterations > 0) {
+      const std::span<const float> pixels(inputs.At(0), static_cast<size_t>(inputs.per_image * images_));
+      AQ_RETURN_IF_ERROR(Tune(graph_, pixels, options_, progress_, &network_, &report->tuning));
+    }
     return network_.Export();
   }
 
@@ -331,14 +340,15 @@ class Reconstruction {
 Result<LearnedQuantization> Reconstruct(const Graph& graph, const ActivationPlan& plan,
                                         const std::vector<Histogram>& groups, const ImageSource& images,
                                         std::span<const size_t> indices, const ConvertOptions& options,
-                                        const Progress& progress, std::vector<UnitReport>* reports) {
+                                        const Progress& progress, ConvertReport* report) {
   ConvertOptions adjusted = options;
   if (options.rounding == Rounding::kSearch) {
     adjusted.border = Border::kFree;  // too many thresholds to try, were they per channel
     adjusted.iterations = 1;          // of progress
     adjusted.learn_biases = false;
+    adjusted.tune_iterations = 0;
   }
-  return Reconstruction(graph, plan, groups, adjusted, progress).Run(images, indices, reports);
+  return Reconstruction(graph, plan, groups, adjusted, progress).Run(images, indices, report);
 }
 
 }  // namespace aq::converter

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Block reconstruction (algorithms.md 3.2: QDrop plus learned borders): unit after unit, weights' rounding, activation
-// steps and borders are trained until the unit's output on quantised inputs is the float network's. Called by
-// convert.cc.
+// steps and borders are trained until the unit's output on quantised inputs is the float network's; then, if wanted,
+// the whole network (tune.h). Called by convert.cc.
 #pragma once
 
 #include <span>
@@ -19,9 +19,10 @@ namespace aq::converter {
 // options.max_memory_bytes, else in options.scratch_folder. With options.checkpoint, what was learned is saved after
 // each unit; a run that continues from there replays the finished units without training them. Same inputs, options and
 // number of threads -> same result, bit for bit, resumed or not, in memory or not.
+// Fills in report->units and tuning.
 Result<LearnedQuantization> Reconstruct(const Graph& graph, const ActivationPlan& plan,
                                         const std::vector<Histogram>& groups, const ImageSource& images,
                                         std::span<const size_t> indices, const ConvertOptions& options,
-                                        const Progress& progress, std::vector<UnitReport>* reports);
+                                        const Progress& progress, ConvertReport* report);
 
 }  // namespace aq::converter

@@ -37,6 +37,9 @@ BorderClass ToClass(Border border) {
   return BorderClass::kNone;
 }
 
+// In codes: a codebook doubles them so that zero points may be half a step.
+float StepOf(const QuantizedWeights& grid) { return grid.codebook.empty() ? 1.0f : 2.0f; }
+
 LearnedActivation ExportActivation(const training::ActivationQuantizer& q) {
   LearnedActivation learned;
   learned.params = {q.bits, q.step.value[0], q.zero_point};
@@ -97,8 +100,7 @@ void UnitNetwork::MakeLayer(int index) {
   if (!is_learned && options_.weight_codes == WeightCodes::kSquant) rule.squant = KernelLayout{taps, false};
   layer.grid =
       QuantizeWeights(weights, channels, bits, options_.asymmetric_weights, min_scale, options_.num_threads, rule);
-  // In steps of the codes: a codebook doubles its codes so that zero points may be half a step.
-  const float step = layer.grid.codebook.empty() ? 1.0f : 2.0f;
+  const float step = StepOf(layer.grid);
   std::vector<float> scale(channels), zero(channels);
   for (size_t n = 0; n < channels; ++n) {
     scale[n] = layer.grid.scale[n] * step;
@@ -241,6 +243,12 @@ std::vector<UnitNetwork::Activation*> UnitNetwork::Activations(const Unit& unit)
   return activations;
 }
 
+std::vector<UnitNetwork::Activation*> UnitNetwork::AllActivations() {
+  std::vector<Activation*> all;
+  for (auto& [key, activation] : activations_) all.push_back(&activation);
+  return all;
+}
+
 LearnedQuantization UnitNetwork::Export() const {
   LearnedQuantization learned;
   for (const auto& [key, activation] : activations_) learned.activations[key] = ExportActivation(activation.quantizer);
@@ -249,7 +257,9 @@ LearnedQuantization UnitNetwork::Export() const {
     LearnedLayer& out = learned.layers[node];
     out.weights = layer.grid;
     out.weights.codes = HardCodes(layer.weights);
-    if (options_.learn_biases) out.bias = layer.bias.value;
+    for (size_t n = 0; n < out.weights.scale.size(); ++n)
+      out.weights.scale[n] = layer.weights.scale.value[n] / StepOf(layer.grid);
+    if (layer.bias.is_trained) out.bias = layer.bias.value;
   }
   return learned;
 }

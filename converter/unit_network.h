@@ -58,6 +58,7 @@ class UnitNetwork {
   std::vector<Layer*> Layers(const Unit& unit);
   Layer* FindLayer(int node);  // null if it stays float
   std::vector<Activation*> Activations(const Unit& unit);
+  std::vector<Activation*> AllActivations();  // of all units so far
   LearnedQuantization Export() const;
 
   // Everything that training changes, by name, and back again. Restore() comes before the first Forward(); kCorrupt if

@@ -48,7 +48,7 @@ std::string RecipeJson(const Graph& graph, const ActivationPlan& plan, const Con
                      {"weights", {{"bits", bits.weights}}},
                      {"activations", {{"bits", bits.activations}}}});
   }
-  const nlohmann::json recipe = {
+  nlohmann::json recipe = {
       {"version", 1},
       {"default",
        {{"weights",
@@ -56,6 +56,7 @@ std::string RecipeJson(const Graph& graph, const ActivationPlan& plan, const Con
         {"activations", {{"bits", options.bits.activations}, {"method", RangesName(options.ranges)}}},
         {"rounding", "nearest"}}},
       {"rules", rules}};
+  if (options.bits.residual != 0) recipe["default"]["activations"]["residual_bits"] = options.bits.residual;
   return recipe.dump(-1, ' ', /*ensure_ascii=*/true, nlohmann::json::error_handler_t::replace);
 }
 
@@ -83,9 +84,10 @@ std::map<std::string, std::string> BuildMetadata(const Graph& graph, const Activ
   if (options.equalize) metadata["aq.equalized"] = "true";
   if (options.rounding == Rounding::kAdaptive) {
     metadata["aq.rounding"] = "adaptive";
-    std::snprintf(text, sizeof text, "{\"border\":\"%s\",\"iterations\":%lld,\"learned_biases\":%s}",
+    std::snprintf(text, sizeof text,
+                  "{\"border\":\"%s\",\"iterations\":%lld,\"learned_biases\":%s,\"tune_iterations\":%lld}",
                   BorderName(options.border), static_cast<long long>(options.iterations),
-                  options.learn_biases ? "true" : "false");
+                  options.learn_biases ? "true" : "false", static_cast<long long>(options.tune_iterations));
     metadata["aq.reconstruction"] = text;
   }
   metadata["aq.seed"] = std::to_string(options.seed);

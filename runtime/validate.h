@@ -61,8 +61,9 @@ Status CheckScalings(const OpContext& op, const RequantizeSource& source, std::s
 // What one pass over a layer's weights finds (validate_weights.cc).
 struct WeightStatistics {
   std::vector<int32_t> acc_bound;  // [n] sum |w - zero point| * max code + |bias|
-  std::vector<int32_t> sum;        // [n] of codebook values
   int32_t max_magnitude = 0;       // of codebook values in use
+  bool has_zero_points = false;    // other than 0
+  bool fits_int8 = true;           // all weights less their zero points
 };
 struct LayerShape {
   int32_t n = 0, taps = 0, k = 0;  // k input channels per group

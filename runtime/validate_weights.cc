@@ -65,16 +65,18 @@ Status CheckWeights(const OpContext& op, const schema::Weights& weights, LayerSh
   const size_t n = static_cast<size_t>(shape.n);
   const size_t per_channel = static_cast<size_t>(shape.taps) * static_cast<size_t>(shape.k);
   statistics->acc_bound.resize(n);
-  statistics->sum.resize(n);
   for (size_t channel = 0; channel < n; ++channel) {
     const int32_t zero_point = zero_points.empty() ? 0 : zero_points[channel];
     int64_t values_sum = 0, values_magnitude = 0, weights_magnitude = 0;
+    statistics->has_zero_points |= zero_point != 0;
     for (size_t i = 0; i < per_channel; ++i) {
       const int32_t value = values[CodeAt(codes, channel * per_channel + i, bits)];
       const int32_t magnitude = value < 0 ? -value : value;
       values_sum += value;
       values_magnitude += magnitude;
-      weights_magnitude += value < zero_point ? zero_point - value : value - zero_point;
+      const int32_t weight = value - zero_point;
+      weights_magnitude += weight < 0 ? -weight : weight;
+      statistics->fits_int8 &= weight == static_cast<int8_t>(weight);
       if (magnitude > statistics->max_magnitude) statistics->max_magnitude = magnitude;
     }
     const int64_t bias = std::llabs(weights.bias()->Get(static_cast<uint32_t>(channel)));
@@ -93,7 +95,6 @@ Status CheckWeights(const OpContext& op, const schema::Weights& weights, LayerSh
       return Error(Code::kCorrupt, "op %s: weights of output channel %zu sum to %lld, the limit is %lld", op.op.name,
                    channel, static_cast<long long>(values_sum), static_cast<long long>(kInt32Limit - 1));
     }
-    statistics->sum[channel] = static_cast<int32_t>(values_sum);
   }
   return {};
 }

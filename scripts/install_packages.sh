@@ -20,6 +20,8 @@ packages=(g++ cmake ninja-build ccache pkg-config flatbuffers-compiler libflatbu
 # Converter and tools: float execution, ONNX, command line, JSON, image and .gz readers.
 packages+=(libdnnl-dev libonnx-dev libprotobuf-dev protobuf-compiler libcli11-dev nlohmann-json3-dev
   libjpeg62-turbo-dev libpng-dev zlib1g-dev)
+# Measuring: Google Benchmark, and the libraries that aq_bench compares with.
+packages+=(libbenchmark-dev libxnnpack-dev)
 # Tests and demo.
 packages+=(libgtest-dev libgmock-dev dataset-fashion-mnist jq)
 

@@ -30,7 +30,7 @@ forbid(kernels "(runtime|schema|converter|tools|bench|tests|aq)/" "" "kernels se
 forbid(runtime "(converter|tools|bench|tests)/" "" "the runtime does not know the converter")
 forbid(converter "(tools|bench|tests)/" "" "tools use the converter, not the reverse")
 foreach(folder platforms kernels runtime converter tools bench)
-  forbid(${folder} "cpuinfo" "/platforms/cpu_[a-z0-9]+\\.cc$" "only platforms/cpu_*.cc asks the CPU")
+  forbid(${folder} "cpuinfo" "/platforms/cpu_[a-z0-9]+\\.cc$|/bench/peer_xnnpack\\.cc$" "only platforms/cpu_*.cc asks the CPU")
   forbid(${folder} "pthreadpool" "/platforms/parallel\\.cc$|/bench/" "only platforms/parallel.cc makes threads")
 endforeach()
 forbid(kernels "(iostream|fstream|sstream|vector|string|memory|thread|mutex)>" "/reference\\.h$" "kernels do not allocate")

@@ -4,10 +4,11 @@
 set(AQ_ISA_FLAGS_scalar "")
 set(AQ_ISA_FLAGS_avx2 -mavx2)
 set(AQ_ISA_FLAGS_avxvnni -mavx2 -mavxvnni)
+set(AQ_ISA_FLAGS_avx512vnni -mavx2 -mavx512f -mavx512bw -mavx512vl -mavx512vnni)
 
 set(AQ_KERNEL_ISAS scalar)
 if(NOT AQ_SCALAR_ONLY AND CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$")
-  list(APPEND AQ_KERNEL_ISAS avx2 avxvnni)
+  list(APPEND AQ_KERNEL_ISAS avx2 avxvnni avx512vnni)
 endif()
 
 # Gives every <folder>/<prefix>_<isa>.cc its flags and appends it to `out`; ISAs without such a file are left out.

@@ -3,22 +3,12 @@
 #include "tools/convert_report.h"
 
 #include <cmath>
-#include <cstdarg>
 #include <cstdio>
 
 #include "tools/json.h"
 
 namespace aq::tools {
 namespace {
-
-[[gnu::format(printf, 1, 2)]] std::string Format(const char* format, ...) {
-  char text[1024];
-  va_list arguments;
-  va_start(arguments, format);
-  std::vsnprintf(text, sizeof text, format, arguments);
-  va_end(arguments);
-  return text;
-}
 
 // JSON has no infinity: an exact layer's SQNR is null.
 std::string Number(double value) { return std::isfinite(value) ? Format("%.4g", value) : "null"; }
@@ -85,11 +75,17 @@ std::string ReportJson(const std::string& path, const converter::ConvertReport& 
   std::string borders;
   for (const converter::BorderReport& border : report.borders)
     borders += (borders.empty() ? "\n    " : ",\n    ") + BorderJson(border);
+  const converter::TuneReport& tuning = report.tuning;
+  const std::string tuned = Format("  \"tuning\": {\"iterations\": %lld, \"kept\": %s, \"divergence_before\": ",
+                                   static_cast<long long>(tuning.iterations), tuning.is_kept ? "true" : "false") +
+                            Number(tuning.divergence_before) +
+                            ", \"divergence_after\": " + Number(tuning.divergence_after) +
+                            Format(", \"seconds\": %.2f},\n", tuning.seconds);
   return "{\n  \"schema_version\": 1,\n  \"model\": " + JsonString(path) +
          Format(",\n  \"file_bytes\": %zu,\n  \"seconds\": %.3f,\n", report.file_bytes, report.seconds) +
          Format("  \"checked_tensors\": %zu,\n  \"checked_images\": %zu,\n  \"differences\": %zu,\n",
                 report.checked_tensors, report.checked_images, report.differences) +
-         (units.empty() ? "" : "  \"units\": [" + units + "\n  ],\n") +
+         (units.empty() ? "" : "  \"units\": [" + units + "\n  ],\n") + (tuning.iterations == 0 ? "" : tuned) +
          (borders.empty() ? "" : "  \"borders\": [" + borders + "\n  ],\n") + "  \"layers\": [" + layers + "\n  ]\n}\n";
 }
 

@@ -1,12 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
-// Quotes a string for JSON. The tools print small fixed objects; nothing here parses.
+// Text of the tools' results: printf into a string, and strings quoted for JSON. The tools print small fixed objects;
+// nothing here parses.
 #pragma once
 
+#include <cstdarg>
 #include <cstdio>
 #include <string>
 #include <string_view>
 
 namespace aq::tools {
+
+// For numbers and short fixed words; what does not fit 1 KiB is cut off. Names of files and layers are added with +.
+[[gnu::format(printf, 1, 2)]] inline std::string Format(const char* format, ...) {
+  char text[1024];
+  va_list arguments;
+  va_start(arguments, format);
+  std::vsnprintf(text, sizeof text, format, arguments);
+  va_end(arguments);
+  return text;
+}
 
 inline std::string JsonString(std::string_view text) {
   std::string out = "\"";

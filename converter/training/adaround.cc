@@ -46,7 +46,47 @@ WeightQuantizer MakeWeightQuantizer(const Shape& shape, std::span<const float> w
   return q;
 }
 
+namespace {
+
+// Level - zero point of the code that `level` rounds to.
+float RoundLevel(float level, float zero, float low, float high) {
+  return std::clamp(std::nearbyint(level + zero), low, high) - zero;
+}
+
+Var RoundedLevels(Tape* tape, WeightQuantizer* q, bool is_trained) {
+  const Var levels = is_trained ? tape->Leaf(&q->level) : kNoVar, scale = tape->Leaf(&q->scale);
+  const Var out = tape->Make(q->level.shape, {levels, scale});
+  const int64_t count = tape->count(out), per_channel = q->per_channel();
+  float *rounded = tape->Saved(out, 0, static_cast<size_t>(count)), *w = tape->MutableValue(out);
+  const float *level = q->level.value.data(), *s = q->scale.value.data(), *zero = q->zero_point.data();
+  const float low = static_cast<float>(q->code_min), high = static_cast<float>(q->code_max);
+  ForRows(count / per_channel, per_channel, [=](int64_t begin, int64_t end) {
+    for (int64_t n = begin; n < end; ++n)
+      for (int64_t i = n * per_channel; i < (n + 1) * per_channel; ++i) {
+        rounded[i] = RoundLevel(level[i], zero[n], low, high);
+        w[i] = s[n] * rounded[i];
+      }
+  });
+  tape->OnBackward(out, [=] {
+    const float* g = tape->gradient(out);
+    Accumulate(tape, levels, [=](int64_t i) {
+      const bool is_inside = std::fabs(level[i] - rounded[i]) <= 0.5f;  // not clipped
+      return is_inside ? g[i] * s[i / per_channel] : 0.0f;
+    });
+    Accumulate(tape, scale, [=](int64_t n) {
+      double sum = 0;
+      for (int64_t i = n * per_channel; i < (n + 1) * per_channel; ++i) sum += double{g[i]} * rounded[i];
+      return static_cast<float>(sum);
+    });
+  });
+  return out;
+}
+
+}  // namespace
+
 Var RoundedWeights(Tape* tape, WeightQuantizer* q, WeightRounding rounding) {
+  if (rounding == WeightRounding::kStraightThrough || !q->level.value.empty())
+    return RoundedLevels(tape, q, rounding == WeightRounding::kStraightThrough);
   const bool soft = rounding == WeightRounding::kSoft;
   const Var alpha = soft ? tape->Leaf(&q->alpha) : kNoVar, scale = tape->Leaf(&q->scale);
   const Var out = tape->Make(q->alpha.shape, {alpha, scale});
@@ -82,12 +122,26 @@ Var RoundedWeights(Tape* tape, WeightQuantizer* q, WeightRounding rounding) {
   return out;
 }
 
+void StartLevels(WeightQuantizer* q) {
+  std::vector<float> level(q->base.size());
+  const size_t per_channel = static_cast<size_t>(q->per_channel());
+  const float low = static_cast<float>(q->code_min), high = static_cast<float>(q->code_max);
+  for (size_t i = 0; i < level.size(); ++i) {
+    const float zero = q->zero_point[i / per_channel];
+    level[i] = std::clamp(q->base[i] + HardStep(q->alpha.value[i]), low - zero, high - zero);
+  }
+  q->level = Parameter(q->alpha.shape, std::move(level));
+}
+
 std::vector<int8_t> HardCodes(const WeightQuantizer& q) {
   std::vector<int8_t> codes(q.base.size());
   const size_t per_channel = static_cast<size_t>(q.per_channel());
   for (size_t i = 0; i < codes.size(); ++i) {
-    const float code = q.base[i] + HardStep(q.alpha.value[i]) + q.zero_point[i / per_channel];
-    codes[i] = static_cast<int8_t>(std::clamp(code, static_cast<float>(q.code_min), static_cast<float>(q.code_max)));
+    const float zero = q.zero_point[i / per_channel];
+    const float low = static_cast<float>(q.code_min), high = static_cast<float>(q.code_max);
+    codes[i] =
+        static_cast<int8_t>(q.level.value.empty() ? std::clamp(q.base[i] + HardStep(q.alpha.value[i]) + zero, low, high)
+                                                  : RoundLevel(q.level.value[i], zero, low, high) + zero);
   }
   return codes;
 }

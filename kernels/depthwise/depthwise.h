@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Depthwise convolution: one filter per channel. Contract between the tiles and the driver, tests and bench.
+// Depthwise convolution: one filter per channel. Contract between the tiles and the driver, packer, tests and bench.
 #pragma once
 
 #include <cstddef>
@@ -10,32 +10,46 @@
 
 namespace aq {
 
-// One output pixel, all channels: acc[c] = bias[c] + sum_tap rows[tap][c] * w[tap][c].  Weights are int8 values
-// (decoded, zero points subtracted; |value| may reach 255 for 8-bit weights with a zero point, hence int16).
+inline constexpr size_t kDepthwisePixels = 8;  // a tile's at most
+inline constexpr size_t kDepthwisePairs = 25;  // pairs of taps of a kernel that sums in int16, at most
+
+// Some output pixels, all channels: acc[i][c] = bias[c] + sum_tap rows[i * taps + tap][c] * w[tap][c].
 struct DepthwiseTile {
-  const uint8_t* const* rows = nullptr;  // [taps] pixels, readable up to c_padded
+  const uint8_t* const* rows = nullptr;  // [m][taps] pixels, readable up to c_padded
+  size_t m = 0;                          // 1 ... kDepthwisePixels
   size_t taps = 0;
   size_t channels = 0;
-  const int16_t* weights = nullptr;        // [taps][c_padded], c_padded = channels rounded up to kChannelPad
-  const int32_t* bias = nullptr;           // [c_padded]
+  const void* weights = nullptr;           // as PackDepthwise (pack.h) writes them
+  const int32_t* bias = nullptr;           // [c_padded], c_padded = channels rounded up to kChannelPad
   const Requantize* requantize = nullptr;  // [outputs]
   int outputs = 1;
-  const uint8_t* residual = nullptr;  // [channels] or null
-  void* const* out = nullptr;         // [outputs]
+  const uint8_t* residual = nullptr;  // [m][channels] or null
+  void* out[kMaxOutputs] = {};        // [m][channels] each
 };
 using DepthwiseFn = void (*)(const DepthwiseTile&);
 
 struct DepthwiseKernel {
   const char* name;
   Isa isa;
+  // Adds all products of an output in int16, two taps at a time, with int8 weights: exact where
+  // FitsInt16Sums (pack.h). Others multiply int16 weights and are exact for all.
+  bool sums_in_int16;
   DepthwiseFn run;
 };
-const DepthwiseKernel* SelectDepthwise(IsaSet isas);  // newest usable row
+// The newest usable row, one that sums in int16 where that is exact.
+const DepthwiseKernel* SelectDepthwise(bool fits_int16_sums, IsaSet isas);
+struct DepthwiseKernels {
+  const DepthwiseKernel* begin_;
+  const DepthwiseKernel* end_;
+  const DepthwiseKernel* begin() const { return begin_; }
+  const DepthwiseKernel* end() const { return end_; }
+};
+DepthwiseKernels AllDepthwiseKernels();
 
 struct Depthwise {
   ConvGeometry geometry;  // groups = in_c = out_c
   const DepthwiseKernel* kernel = nullptr;
-  const int16_t* weights = nullptr;
+  const void* weights = nullptr;
   const int32_t* bias = nullptr;
   const Requantize* requantize = nullptr;
   int outputs = 1;

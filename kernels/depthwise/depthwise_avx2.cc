@@ -3,5 +3,5 @@
 #include "kernels/isa/avx2.h"
 
 namespace aq {
-void depthwise_avx2(const DepthwiseTile& tile) { RunDepthwiseTile<Avx2Base>(tile); }
+#include "kernels/depthwise/depthwise_avx2.inc"
 }  // namespace aq

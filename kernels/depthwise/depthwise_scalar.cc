@@ -3,5 +3,5 @@
 #include "kernels/isa/scalar.h"
 
 namespace aq {
-void depthwise_scalar(const DepthwiseTile& tile) { RunDepthwiseTile<Scalar>(tile); }
+#include "kernels/depthwise/depthwise_scalar.inc"
 }  // namespace aq

@@ -85,7 +85,7 @@ AQ_INLINE void SumRow(const uint8_t* const* rows, size_t count, size_t columns, 
 #define AQ_DEFINE_ROW_KERNELS(isa, Struct)                                                                    \
   void requantize_row_##isa(const int32_t* acc, size_t column, size_t columns, const Requantize& rq,          \
                             const uint8_t* residual, void* out) {                                             \
-    RequantizeRow<Struct>(acc, column, columns, rq, residual, out);                                           \
+    RequantizeRows<Struct>({acc, 0, 1, column, columns, residual, out, 0}, rq);                               \
   }                                                                                                           \
   void add_row_##isa(const uint8_t* a, const uint8_t* b, size_t column, size_t columns, const Requantize& rq, \
                      uint8_t* out) {                                                                          \

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The one convolution driver: gathers row pointers per tile and calls GEMM tiles. Dense layers are 1x1 convolutions of
-// a 1x1 image. Grouped convolutions run group by group. Reads and writes channels-last codes.
+// The one convolution driver: gathers row pointers for a block of output pixels, decodes a panel of weights once for
+// the block, calls GEMM tiles. Dense layers are 1x1 convolutions of a 1x1 image. Grouped convolutions run group by
+// group. Reads and writes channels-last codes.
 #pragma once
 
 #include <cstddef>
@@ -23,21 +24,28 @@ struct ConvGeometry {
 struct Convolution {
   ConvGeometry geometry;
   const GemmKernel* kernel = nullptr;
+  const PanelDecoder* decoder = nullptr;  // null: tiles read `packed` as it is
+  size_t widen_steps = 1;
+  int weight_bits = 8;              // of the packed codes
   const uint8_t* packed = nullptr;  // [groups] PackedBytes each (packed_group_bytes apart)
   size_t packed_group_bytes = 0;
   int8_t codebook[16] = {};
   const int32_t* bias = nullptr;                // [groups][PackedColumns]; includes the kernel's activation flip
-  const int32_t* weight_zero_points = nullptr;  // [groups][PackedColumns] or null
+  const int32_t* weight_zero_points = nullptr;  // [groups][PackedColumns] or null; for tiles without a decoder
+  const int8_t* decode_zero_points = nullptr;   // [groups][PackedColumns * kr] (PackZeroPoints); with a decoder
   const Requantize* requantize = nullptr;       // [outputs], indexed by output channel
   int outputs = 1;
   const uint8_t* pad_row = nullptr;  // [in_c + kReadSlack] codes of one padding pixel
 };
 
-// Bytes of scratch one thread needs (row pointers, row sums).
+// Tiles that share one decoded panel.
+size_t BlockTiles(const GemmKernel& kernel, size_t taps, size_t k);
+// Bytes of scratch one thread needs (row pointers and sums, gathered rows, a decoded panel).
 size_t ConvolveScratchBytes(const Convolution& convolution);
 // Output pixels [m_begin, m_end) of out_h * out_w (any split gives the same bits). Outputs overlap neither the
 // input nor the residual.
-//   input [in_h][in_w][in_c] + kReadSlack; residual null or [out_h][out_w][out_c]; out[o] [out_h][out_w][out_c]
+//   input [in_h][in_w][in_c]; residual null or [out_h][out_w][out_c]; out[o] [out_h][out_w][out_c]
+//   scratch aligned to 64 bytes
 void Convolve(const Convolution& convolution, const uint8_t* input, const uint8_t* residual, void* const* out,
               size_t m_begin, size_t m_end, void* scratch);
 

@@ -1,48 +1,54 @@
 // SPDX-License-Identifier: Apache-2.0
 // Contract between matrix-multiply tiles and everything around them: packer, convolution driver, tests, bench.
-// A 1x1 convolution or a dense layer has one tap, a 3x3 convolution nine; there is no im2col.
+// A 1x1 convolution or a dense layer has one tap, a 3x3 convolution nine; rows are copied only where k must be padded.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/gemm/decode.h"
 #include "kernels/requantize/requantize.h"
 #include "platforms/cpu.h"
 
 namespace aq {
 
-// Tiles may read an activation row up to k_padded, so at most this many bytes past its end: every activation buffer
-// a kernel sees is followed by this much readable memory (the arena's promise; caller's buffers are copied in).
+// Depthwise kernels read whole vectors of channels, so at most this many bytes past a pixel's end: every activation
+// buffer a kernel sees is followed by this much readable memory (the arena's promise; caller's buffers are copied in).
+// Tiles read exactly k_padded activations of every row.
 inline constexpr size_t kReadSlack = 64;
 
 // One mr x nr tile: acc[i][j] = bias[j] + sum_tap sum_k rows[tap * mr + i][k] * w[tap][k][j]
-//                              - row_sums[i] * weight_zero_points[j]     (asymmetric weights only)
-// then, per output o: out[o][i][j] = requantize[o](acc[i][j], residual[i][j]).
+//                              - row_sums[i] * weight_zero_points[j]     (only if those are given)
+// then, per output o: out[o][i * stride + j] = requantize[o](acc[i][j], residual[i * stride + j]).
 struct GemmTile {
   const uint8_t* const* rows = nullptr;  // [taps][mr] activation rows; short tiles repeat the last row
   size_t taps = 0;
   size_t k_padded = 0;                          // activations per row and tap, a multiple of the kernel's k block
-  const uint8_t* weights = nullptr;             // one packed panel of nr columns, zero beyond the real k
+  const uint8_t* weights = nullptr;             // one panel of nr columns in the form of the kernel's weight_bits
   const int8_t* codebook = nullptr;             // [16] what a 2- or 4-bit code means (2-bit: 4 values repeated)
+  size_t widen_steps = 1;                       // kernels that sum in int16: widen to int32 every so many steps of kr
   const int32_t* bias = nullptr;                // [nr] zero points of the input folded in
-  const int32_t* weight_zero_points = nullptr;  // [nr], null = all zero
+  const int32_t* weight_zero_points = nullptr;  // [nr], null = all zero or subtracted already
   const int32_t* row_sums = nullptr;       // [mr] sum of the row's activations over all taps; with weight_zero_points
   const Requantize* requantize = nullptr;  // [outputs]
   int outputs = 1;
-  int m = 0;                                 // rows to store, 1 ... mr
-  size_t column = 0;                         // first output channel: indexes the arrays of `requantize`
-  size_t columns = 0;                        // columns to store, <= nr
-  const uint8_t* const* residual = nullptr;  // [mr] codes of the residual at `column`, null = none
-  void* const* out = nullptr;                // [outputs][mr] at `column`: uint8 codes, or int32 when is_wide
+  int m = 0;                          // rows to store, 1 ... mr
+  size_t column = 0;                  // first output channel: indexes the arrays of `requantize`
+  size_t columns = 0;                 // columns to store, <= nr
+  size_t stride = 0;                  // elements between rows of residual and outputs
+  const uint8_t* residual = nullptr;  // codes of the residual at the tile's first row and column, null = none
+  void* out[kMaxOutputs] = {};        // likewise: uint8 codes, or int32 when is_wide
 };
 using GemmTileFn = void (*)(const GemmTile&);
 
-// One row of the kernel table. Packed layout is decided by (nr, kr, weight_bits) alone.
+// One row of the kernel table. The layout of a panel is decided by (nr, kr, weight_bits) alone.
 struct GemmKernel {
   const char* name;  // "avxvnni_w4a8_5x16"
   Isa isa;
-  int weight_bits;   // 2, 4, 8: how a packed byte unpacks
-  int32_t max_pair;  // exact while |w0*a0 + w1*a1| <= max_pair for every two products
+  // What the tile reads. 2, 4: packed codes, unpacked inside the tile; 8: int8 values; 16: int16 values (decode.h), and
+  // activations in 16 bits too, which the driver gathers.
+  int weight_bits;
+  int32_t max_pair;  // below INT32_MAX: sums pairs of products in int16, exact for `widen_steps` steps at a time
   int mr, nr, kr;
   int32_t
       activation_flip;  // added to every activation on load (NEON's signed dot: -128), undone in the bias by the packer
@@ -53,13 +59,24 @@ struct GemmKernel {
 struct GemmShape {
   size_t m = 0, n = 0, k = 0, taps = 1;
   int weight_bits = 8;   // of the codes in the file
-  int32_t max_pair = 0;  // 2 * max |w| * max activation code
+  int32_t max_pair = 0;  // 2 * max |w| * max activation code, w without its zero point subtracted
+  // Weights with their zero points subtracted, as decoded panels hold them:
+  bool has_zero_points = false;
+  bool fits_int8 = true;
+  size_t widen_steps = SIZE_MAX;  // CountWidenSteps (pack.h); 0: not even two products fit int16
 };
 
-// The cheapest row of the table that `isas` allows, by ceil(m/mr) * ceil(n/nr) * cost(mr, nr); later rows win ties.
-// Layers whose codebook does not suit a narrow kernel get an 8-bit one (the packer decodes). Never null: scalar rows
-// are exact for all.
-const GemmKernel* SelectGemm(const GemmShape& shape, IsaSet isas);
+// A tile and how its panels come about.
+struct GemmChoice {
+  const GemmKernel* kernel = nullptr;
+  const PanelDecoder* decoder = nullptr;  // null: the tile reads the packed weights as they are
+  size_t widen_steps = 1;
+};
+
+// The cheapest way that `isas` allows, by a model of tiles * steps * instructions; later rows win ties. A kernel that
+// reads wider weights than the file's takes them from a decoder of its ISA, once per panel and block of rows. Never
+// empty: scalar rows are exact for all.
+GemmChoice SelectGemm(const GemmShape& shape, IsaSet isas);
 // Every row of this build, for tests, bench and `aq cpu`.
 struct GemmKernels {
   const GemmKernel* begin_;

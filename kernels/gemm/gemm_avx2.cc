@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The rows of gemm_avx2.inc as functions.
+// The rows of gemm_avx2.inc and decode_avx2.inc as functions.
+#include "kernels/gemm/decode_panel.h"
 #include "kernels/gemm/gemm_tile.h"
 #include "kernels/isa/avx2.h"
 
 namespace aq {
+#include "kernels/gemm/decode_avx2.inc"
 #include "kernels/gemm/gemm_avx2.inc"
 }  // namespace aq

@@ -10,25 +10,38 @@
 namespace aq {
 namespace {
 
+// ISAs whose accumulators are int16 sums that must be widened every GemmTile::widen_steps steps.
+template <class Isa>
+inline constexpr bool kSumsInInt16 = requires(typename Isa::Acc acc, int32_t* out) {
+  Isa::AddWidened(acc, out);
+};
+
 template <class Isa, int kWeightBits, int kMr, int kTiles>
 AQ_INLINE void RunGemmTile(const GemmTile& tile) {
-  constexpr int kPlanes = 8 / kWeightBits;  // k slices sharing one packed byte
+  constexpr int kPlanes = kWeightBits < 8 ? 8 / kWeightBits : 1;  // steps sharing one packed byte
   constexpr int kGroups = kMr / Isa::kAccRows;
   constexpr int kNr = kTiles * Isa::kAccCols;
 
+  // Accumulators end up in this L1-resident buffer, so the epilogue never sees register shapes; int16 sums are widened
+  // into it on the way.
+  alignas(64) int32_t buffer[kMr * kNr];
+  int32_t* const sums = Opaque(buffer);
   typename Isa::Acc acc[kGroups][kTiles];
-  Unroll<kTiles>([&](auto t) AQ_LAMBDA {
-    const auto bias = Isa::LoadBias(tile.bias + t * Isa::kAccCols);
-    Unroll<kGroups>([&](auto i) AQ_LAMBDA { acc[i][t] = bias; });
-  });
+  if constexpr (kSumsInInt16<Isa>) {
+    for (int i = 0; i < kMr; ++i) std::memcpy(sums + i * kNr, tile.bias, kNr * sizeof(int32_t));
+    Unroll<kGroups * kTiles>([&](auto i) AQ_LAMBDA { acc[i / kTiles][i % kTiles] = Isa::ZeroAcc(); });
+  } else {
+    Unroll<kTiles>([&](auto t) AQ_LAMBDA {
+      const auto bias = Isa::LoadBias(tile.bias + t * Isa::kAccCols);
+      Unroll<kGroups>([&](auto i) AQ_LAMBDA { acc[i][t] = bias; });
+    });
+  }
 
   const auto codebook = Isa::LoadCodebook(tile.codebook);
   const uint8_t* w = tile.weights;
-  const uint8_t* const* rows = tile.rows;
-  for (size_t tap = 0; tap < tile.taps; ++tap, rows += kMr) {
-    const uint8_t* row[kMr];
-    Unroll<kMr>([&](auto i) AQ_LAMBDA { row[i] = rows[i]; });
-    for (size_t k = 0; k < tile.k_padded; k += Isa::kKr * kPlanes) {
+  const uint8_t* row[kMr];
+  const auto multiply = [&](size_t begin, size_t end) AQ_LAMBDA {
+    for (size_t k = begin; k < end; k += Isa::kKr * kPlanes) {
       typename Isa::Bytes packed[kTiles];
       Unroll<kTiles>([&](auto t) AQ_LAMBDA { packed[t] = Isa::LoadBytes(w + t * Isa::kBytes); });
       w += kTiles * Isa::kBytes;
@@ -43,26 +56,60 @@ AQ_INLINE void RunGemmTile(const GemmTile& tile) {
         });
       });
     }
+  };
+
+  [[maybe_unused]] const size_t widen_k = tile.widen_steps / kPlanes * kPlanes * Isa::kKr;  // 0 only if unused
+  [[maybe_unused]] size_t left = widen_k;
+  const uint8_t* const* rows = tile.rows;
+  for (size_t tap = 0; tap < tile.taps; ++tap, rows += kMr) {
+    Unroll<kMr>([&](auto i) AQ_LAMBDA { row[i] = rows[i]; });
+    if constexpr (kSumsInInt16<Isa>) {
+      for (size_t k = 0; k < tile.k_padded;) {
+        const size_t end = tile.k_padded - k < left ? tile.k_padded : k + left;
+        multiply(k, end);
+        left -= end - k;
+        k = end;
+        if (left != 0) continue;
+        left = widen_k;
+        Unroll<kGroups * kTiles>([&](auto i) AQ_LAMBDA {
+          Isa::AddWidened(acc[i / kTiles][i % kTiles], sums + i / kTiles * kNr + i % kTiles * Isa::kAccCols);
+          acc[i / kTiles][i % kTiles] = Isa::ZeroAcc();
+        });
+      }
+    } else {
+      multiply(0, tile.k_padded);
+    }
   }
 
-  // Accumulators pass through an L1-resident buffer, so the epilogue never sees register shapes.
-  alignas(64) int32_t sums[kMr][kNr];
   Unroll<kGroups>([&](auto i) AQ_LAMBDA {
-    Unroll<kTiles>([&](auto t)
-                       AQ_LAMBDA { Isa::StoreAcc(acc[i][t], &sums[i * Isa::kAccRows][t * Isa::kAccCols], kNr); });
+    Unroll<kTiles>([&](auto t) AQ_LAMBDA {
+      int32_t* out = sums + i * Isa::kAccRows * kNr + t * Isa::kAccCols;
+      if constexpr (kSumsInInt16<Isa>) {
+        Isa::AddWidened(acc[i][t], out);
+      } else {
+        Isa::StoreAcc(acc[i][t], out, kNr);
+      }
+    });
   });
-  for (int i = 0; i < tile.m; ++i) {
-    if (tile.weight_zero_points != nullptr) {
+  if (tile.weight_zero_points != nullptr) {
+    for (int i = 0; i < tile.m; ++i) {
       const uint32_t row_sum = static_cast<uint32_t>(tile.row_sums[i]);  // unsigned: only the total is proven to fit
       for (int j = 0; j < kNr; ++j) {
         const uint32_t part = row_sum * static_cast<uint32_t>(tile.weight_zero_points[j]);
-        sums[i][j] = static_cast<int32_t>(static_cast<uint32_t>(sums[i][j]) - part);
+        sums[i * kNr + j] = static_cast<int32_t>(static_cast<uint32_t>(sums[i * kNr + j]) - part);
       }
     }
-    for (int o = 0; o < tile.outputs; ++o) {
-      RequantizeRow<Isa>(sums[i], tile.column, tile.columns, tile.requantize[o],
-                         tile.residual != nullptr ? tile.residual[i] : nullptr, tile.out[o * kMr + i]);
-    }
+  }
+  for (int o = 0; o < tile.outputs; ++o) {
+    RequantizeRows<Isa>({.acc = sums,
+                         .acc_stride = kNr,
+                         .rows = static_cast<size_t>(tile.m),
+                         .column = tile.column,
+                         .columns = tile.columns,
+                         .residual = tile.residual,
+                         .out = tile.out[o],
+                         .stride = tile.stride},
+                        tile.requantize[o]);
   }
 }
 
@@ -74,5 +121,6 @@ AQ_INLINE void RunGemmTile(const GemmTile& tile) {
   void gemm_##isa##_##label##_##mr##x##nr(const GemmTile& tile) {                \
     static_assert(nr % Struct::kAccCols == 0 && mr % Struct::kAccRows == 0);     \
     static_assert(kr == Struct::kKr && flip == Struct::kActivationFlip);         \
+    static_assert(kSumsInInt16<Struct> == (max_pair < INT32_MAX), "see gemm.h"); \
     RunGemmTile<Struct, bits, mr, nr / Struct::kAccCols>(tile);                  \
   }

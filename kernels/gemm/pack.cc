@@ -2,65 +2,65 @@
 // See pack.h. Runs once per layer at load; plain loops.
 #include "kernels/gemm/pack.h"
 
+#include <algorithm>
 #include <cassert>
 #include <cstring>
 
 namespace aq {
 namespace {
 
-size_t RoundUp(size_t value, size_t step) { return (value + step - 1) / step * step; }
+size_t DivideUp(size_t a, size_t b) { return (a + b - 1) / b; }
+size_t RoundUp(size_t value, size_t step) { return DivideUp(value, step) * step; }
 
-size_t BlockK(const GemmKernel& kernel) { return static_cast<size_t>(kernel.kr * (8 / kernel.weight_bits)); }
-
-size_t DataBytes(const GemmKernel& kernel, size_t n, size_t taps, size_t k) {
-  return PackedColumns(kernel, n) * taps * PackedK(kernel, k) * static_cast<size_t>(kernel.weight_bits) / 8;
-}
-
-uint8_t CodeOfZero(int bits, const int8_t* codebook) {
-  if (codebook == nullptr) return 0;
-  for (int code = 0; code < 1 << bits; ++code) {
-    if (codebook[code] == 0) return static_cast<uint8_t>(code);
+struct Values {
+  int8_t of_code[256];
+  explicit Values(const WeightSource& source) {
+    for (int code = 0; code <= MaxLevel(source.bits); ++code) {
+      of_code[code] = DecodeWeight(static_cast<uint8_t>(code), source.bits, source.codebook);
+    }
   }
-  return 0;
-}
-
-// What the packed field holds for one weight: the code itself, or its value when the kernel takes bytes.
-uint8_t Field(const WeightSource& source, const GemmKernel& kernel, size_t index) {
-  const uint8_t code = CodeAt(source.codes, index, source.bits);
-  if (kernel.weight_bits == source.bits) return code;
-  return static_cast<uint8_t>(DecodeWeight(code, source.bits, source.codebook));
-}
+};
 
 }  // namespace
 
-size_t PackedK(const GemmKernel& kernel, size_t k) { return RoundUp(k, BlockK(kernel)); }
+PanelLayout LayoutOf(const GemmKernel& kernel, int bits, size_t taps, size_t k) {
+  assert(kernel.weight_bits == bits || kernel.weight_bits >= 8);
+  const size_t kr = static_cast<size_t>(kernel.kr), planes = static_cast<size_t>(8 / bits);
+  const size_t block = kernel.weight_bits < 8 ? kr * planes : kr;
+  PanelLayout layout;
+  layout.gathers = k % block != 0 || kernel.weight_bits == 16;
+  layout.taps = layout.gathers ? 1 : taps;
+  layout.k = layout.gathers ? taps * k : k;
+  layout.k_padded = RoundUp(layout.k, block);
+  layout.bits = bits;
+  layout.steps = layout.taps * layout.k_padded / kr;
+  layout.blocks = DivideUp(layout.steps, planes);
+  layout.step_bytes = static_cast<size_t>(kernel.nr) * kr;
+  return layout;
+}
+
 size_t PackedColumns(const GemmKernel& kernel, size_t n) { return RoundUp(n, static_cast<size_t>(kernel.nr)); }
-size_t PackedBytes(const GemmKernel& kernel, size_t n, size_t taps, size_t k) {
-  return DataBytes(kernel, n, taps, k) + kReadSlack;
+
+size_t PackedBytes(const GemmKernel& kernel, const WeightSource& source) {
+  const size_t panels = PackedColumns(kernel, source.n) / static_cast<size_t>(kernel.nr);
+  return panels * LayoutOf(kernel, source.bits, source.taps, source.k).packed_bytes();
 }
 
 void PackWeights(const WeightSource& source, const GemmKernel& kernel, uint8_t* packed) {
-  assert(kernel.weight_bits == source.bits || kernel.weight_bits == 8);
-  const size_t nr = static_cast<size_t>(kernel.nr), kr = static_cast<size_t>(kernel.kr), block = BlockK(kernel);
-  const size_t bits = static_cast<size_t>(kernel.weight_bits), planes = 8 / bits;
-  const size_t k_padded = PackedK(kernel, source.k), n_padded = PackedColumns(kernel, source.n);
-  const uint8_t padding = kernel.weight_bits == 8 ? uint8_t{0} : CodeOfZero(source.bits, source.codebook);
-  std::memset(packed, 0, PackedBytes(kernel, source.n, source.taps, source.k));
-
-  for (size_t panel = 0; panel < n_padded; panel += nr) {
-    for (size_t tap = 0; tap < source.taps; ++tap) {
-      for (size_t k0 = 0; k0 < k_padded; k0 += block) {
-        for (size_t n = panel; n < panel + nr; ++n) {
-          for (size_t i = 0; i < kr; ++i, ++packed) {
-            for (size_t plane = 0; plane < planes; ++plane) {
-              const size_t k = k0 + plane * kr + i;
-              uint8_t field = padding;
-              if (n < source.n && k < source.k) {
-                field = Field(source, kernel, ((source.first_n + n) * source.taps + tap) * source.k + k);
-              }
-              *packed = static_cast<uint8_t>(*packed | field << (plane * bits));
-            }
-          }
+  const PanelLayout layout = LayoutOf(kernel, source.bits, source.taps, source.k);
+  const size_t nr = static_cast<size_t>(kernel.nr), kr = static_cast<size_t>(kernel.kr);
+  const size_t bits = static_cast<size_t>(source.bits), planes = 8 / bits, row = source.taps * source.k;
+  const size_t tap_steps = layout.k_padded / kr;
+  std::memset(packed, 0, PackedBytes(kernel, source));
+  for (size_t panel = 0; panel < source.n; panel += nr, packed += layout.packed_bytes()) {
+    const size_t columns = std::min(nr, source.n - panel);
+    for (size_t n = 0; n < columns; ++n) {
+      size_t index = (source.first_n + panel + n) * row;
+      for (size_t tap = 0; tap < layout.taps; ++tap) {
+        for (size_t k = 0; k < layout.k; ++k, ++index) {
+          const size_t step = tap * tap_steps + k / kr, block = step / planes, plane = step % planes;
+          uint8_t* field = packed + block * layout.step_bytes + n * kr + k % kr;
+          *field = static_cast<uint8_t>(*field | CodeAt(source.codes, index, source.bits) << (plane * bits));
         }
       }
     }
@@ -68,18 +68,27 @@ void PackWeights(const WeightSource& source, const GemmKernel& kernel, uint8_t* 
 }
 
 void PackBias(const WeightSource& source, const GemmKernel& kernel, const int32_t* bias, int32_t* packed) {
+  const Values values(source);
   const size_t n_padded = PackedColumns(kernel, source.n), row = source.taps * source.k;
   for (size_t n = 0; n < n_padded; ++n) {
     uint32_t sum = n < source.n && bias != nullptr ? static_cast<uint32_t>(bias[n]) : 0;
     if (kernel.activation_flip != 0 && n < source.n) {
       int32_t weights = 0;  // |sum| < 2^31 by the accumulator bound
       for (size_t i = 0; i < row; ++i) {
-        weights += DecodeWeight(CodeAt(source.codes, (source.first_n + n) * row + i, source.bits), source.bits,
-                                source.codebook);
+        weights += values.of_code[CodeAt(source.codes, (source.first_n + n) * row + i, source.bits)];
       }
       sum -= static_cast<uint32_t>(weights) * static_cast<uint32_t>(kernel.activation_flip);
     }
     packed[n] = static_cast<int32_t>(sum);
+  }
+}
+
+void PackZeroPoints(const WeightSource& source, const GemmKernel& kernel, int8_t* packed) {
+  const size_t kr = static_cast<size_t>(kernel.kr), n_padded = PackedColumns(kernel, source.n);
+  for (size_t n = 0; n < n_padded; ++n) {
+    const int8_t zero =
+        n < source.n && source.zero_points != nullptr ? source.zero_points[source.first_n + n] : int8_t{0};
+    for (size_t i = 0; i < kr; ++i) packed[n * kr + i] = zero;
   }
 }
 
@@ -90,8 +99,34 @@ void ExpandCodebook(int bits, const int8_t* codebook, int8_t expanded[16]) {
   }
 }
 
-bool CodebookHasZero(int bits, const int8_t* codebook) {
-  return codebook == nullptr || bits == 8 || codebook[CodeOfZero(bits, codebook)] == 0;
+size_t CountWidenSteps(const WeightSource& source, int32_t max_code) {
+  constexpr size_t kStep = 4, kPair = 2;
+  const int32_t most_positive = INT16_MAX / max_code, most_negative = INT16_MIN / max_code;
+  const Values values(source);
+  const size_t row = source.taps * source.k;
+  size_t steps = row / kStep + 4;  // never: more than there are, and enough for a 2-bit block
+  for (size_t n = 0; n < source.n; ++n) {
+    const size_t first = (source.first_n + n) * row;
+    const int32_t zero = source.zero_points != nullptr ? source.zero_points[source.first_n + n] : 0;
+    for (size_t lane = 0; lane < kStep; lane += kPair) {
+      int32_t positive = 0, negative = 0;  // sums over a window of steps [begin, end]
+      const auto add = [&](size_t step, int32_t sign) {
+        const size_t last = std::min(step * kStep + lane + kPair, row);
+        for (size_t i = step * kStep + lane; i < last; ++i) {
+          const int32_t w = values.of_code[CodeAt(source.codes, first + i, source.bits)] - zero;
+          (w > 0 ? positive : negative) += sign * w;
+        }
+      };
+      for (size_t begin = 0, end = 0; end * kStep + lane < row; ++end) {
+        add(end, 1);
+        for (; positive > most_positive || negative < most_negative; ++begin) {
+          steps = std::min(steps, end - begin);  // one step more is too many
+          add(begin, -1);
+        }
+      }
+    }
+  }
+  return steps;
 }
 
 }  // namespace aq

@@ -13,24 +13,46 @@ namespace aq {
 struct WeightSource {
   const uint8_t* codes = nullptr;
   int bits = 8;
-  const int8_t* codebook = nullptr;  // [2^bits], null = two's complement
+  const int8_t* codebook = nullptr;     // [2^bits], null = two's complement
+  const int8_t* zero_points = nullptr;  // [all groups' n], null = 0
   size_t first_n = 0;
   size_t n = 0, taps = 1, k = 0;
 };
 
-size_t PackedK(const GemmKernel& kernel, size_t k);  // k rounded up to the kernel's k block (kr * 8 / weight_bits)
-size_t PackedColumns(const GemmKernel& kernel, size_t n);                       // n rounded up to nr
-size_t PackedBytes(const GemmKernel& kernel, size_t n, size_t taps, size_t k);  // includes kReadSlack
-// Panels of nr columns; per tap, blocks of kr * planes k; plane p of a byte sits in bits [p * bits, (p + 1) * bits).
-// A kernel with weight_bits = 8 takes codes of any width: they are decoded here. Padding codes decode to 0 when the
-// codebook has a 0; else `codebook[0]` stands there and every activation beyond k must be 0: see
-// `CodebookHasZero`.
+// How the taps and input channels of a layer become the steps of a tile. Where a tap's channels do not fill the
+// kernel's blocks, the driver copies all taps of a pixel into one padded row instead of padding each (`gathers`), and
+// where the kernel wants 16-bit activations.
+struct PanelLayout {
+  size_t taps = 1, k = 0, k_padded = 0;  // as the tile sees them: one tap when gathered
+  bool gathers = false;
+  int bits = 8;           // of a packed field: the file's
+  size_t steps = 0;       // of kr, all taps
+  size_t blocks = 0;      // of 8 / bits steps: the packed panel
+  size_t step_bytes = 0;  // nr * kr
+  size_t packed_bytes() const { return blocks * step_bytes; }
+  // What a decoder writes.
+  size_t decoded_bytes(int weight_bits) const {
+    return blocks * size_t(8 / bits) * step_bytes * size_t(weight_bits) / 8;
+  }
+};
+PanelLayout LayoutOf(const GemmKernel& kernel, int bits, size_t taps, size_t k);
+
+size_t PackedColumns(const GemmKernel& kernel, size_t n);  // n rounded up to nr
+// Bytes of all panels of one group.
+size_t PackedBytes(const GemmKernel& kernel, const WeightSource& source);
+// Panels of nr columns: blocks of step_bytes bytes, [nr][kr] each; plane p of a byte, in bits [p * bits, (p + 1) *
+// bits), is step block * planes + p. Fields beyond the last k hold code 0: the activations there cancel out.
 void PackWeights(const WeightSource& source, const GemmKernel& kernel, uint8_t* packed);
-// bias [n] (null = 0) -> [PackedColumns], zero beyond n; undoes the kernel's activation flip.
+// bias (null = 0) of the group's n columns -> [PackedColumns], zero beyond n; undoes the kernel's activation flip.
 void PackBias(const WeightSource& source, const GemmKernel& kernel, const int32_t* bias, int32_t* packed);
+// The zero points for PanelSource: [PackedColumns * kr], 0 beyond n.
+void PackZeroPoints(const WeightSource& source, const GemmKernel& kernel, int8_t* packed);
 // The 16 entries a tile's byte shuffle wants: the codebook (or two's complement) repeated to 16.
 void ExpandCodebook(int bits, const int8_t* codebook, int8_t expanded[16]);
-// False when no code of the codebook means 0 while k needs padding: such a layer must use an 8-bit kernel.
-bool CodebookHasZero(int bits, const int8_t* codebook);
+
+// How many consecutive steps of 4 may be summed in int16 whatever the activations in [0, max_code]: the most for which
+// no sum of products of adjacent pairs (kernels/isa/scalar.h) can leave int16, for these very weights less their zero
+// points. 0 if one pair can leave it alone.
+size_t CountWidenSteps(const WeightSource& source, int32_t max_code);
 
 }  // namespace aq

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The table of all tiles and the choice among them.
+// The tables of all tiles and panel decoders, and the choice among them.
+#include <algorithm>
 #include <cassert>
 #include <cstdint>
 
+#include "kernels/gemm/convolve.h"
 #include "kernels/gemm/gemm.h"
+#include "kernels/gemm/pack.h"
 
 namespace aq {
 
@@ -11,6 +14,9 @@ namespace aq {
   void gemm_##isa##_##label##_##mr##x##nr(const GemmTile&);
 #include "kernels/gemm/kernels.inc"
 #undef AQ_GEMM_TILE
+#define AQ_DECODE(isa, Enum, Struct, bits, to) void decode_##isa##_w##bits##_to_##to(const PanelSource&, uint8_t*);
+#include "kernels/gemm/decode.inc"
+#undef AQ_DECODE
 
 namespace {
 
@@ -21,44 +27,84 @@ constexpr GemmKernel kKernels[] = {
 #undef AQ_GEMM_TILE
 };
 
+// The null row keeps the array from being empty in builds without decoders.
+constexpr PanelDecoder kDecoders[] = {
+#define AQ_DECODE(isa, Enum, Struct, bits, to) \
+  {#isa "_w" #bits "_to_" #to, Isa::Enum, bits, to, decode_##isa##_w##bits##_to_##to},
+#include "kernels/gemm/decode.inc"
+#undef AQ_DECODE
+    {"", Isa::kScalar, 0, 0, nullptr}};
+constexpr size_t kDecoderCount = sizeof(kDecoders) / sizeof(kDecoders[0]) - 1;
+
 constexpr size_t DivideUp(size_t a, size_t b) { return (a + b - 1) / b; }
 
-// Rough instructions per 32 weights of one step: a dot product per row, a broadcast per row, unpacking per column
-// vector.
+// Rough cost, in sixteenths of an instruction, per 32 weights of one step: a dot product per row, a broadcast per row,
+// loading and unpacking per column vector; widening per row and step, over widen_steps.
 struct IsaCost {
-  size_t dot, broadcast, unpack;
+  size_t dot, broadcast, weights, widen;
 };
 
 IsaCost CostOf(const GemmKernel& kernel) {
   const bool is_narrow = kernel.max_pair < INT32_MAX;
-  const size_t decode = kernel.weight_bits < 8 ? 2 : 0;
+  const size_t unpack = kernel.weight_bits < 8 ? 32 : 0;
   switch (kernel.isa) {
     case Isa::kScalar:
-      return {64, 8, 64 * decode};
+      return {1024, 128, 64 * unpack, 0};
     case Isa::kAvx2:
-      return is_narrow ? IsaCost{3, 1, 1 + decode} : IsaCost{4, 3, 4 + decode};
+      if (is_narrow) return {32, 16, 16 + unpack, 48};
+      if (kernel.weight_bits == 16) return {32, 16, 16, 0};
+      return {64, 48, 64 + unpack, 0};
     case Isa::kAvxVnni:
     case Isa::kAvx512Vnni:
-      return {1, 1, 1 + decode};
+      return {16, 16, 16 + unpack, 0};
     case Isa::kNeon:
     case Isa::kNeonDot:
     case Isa::kI8mm:
       break;
   }
-  return {4, 1, 1 + decode};
+  return {64, 16, 16 + unpack, 0};
 }
 
-size_t TotalCost(const GemmKernel& kernel, const GemmShape& shape) {
-  constexpr size_t kCostColumns = 8;
+size_t TotalCost(const GemmChoice& choice, const GemmShape& shape) {
+  constexpr size_t kCostColumns = 8, kDecodeCost = 64, kTileCost = 1500;
+  const GemmKernel& kernel = *choice.kernel;
   const IsaCost cost = CostOf(kernel);
-  const size_t mr = static_cast<size_t>(kernel.mr), nr = static_cast<size_t>(kernel.nr);
-  const size_t tile = mr * nr * cost.dot + (mr * cost.broadcast + 1) * kCostColumns + nr * cost.unpack;
-  return DivideUp(shape.m, mr) * DivideUp(shape.n, nr) * tile;
+  const size_t mr = static_cast<size_t>(kernel.mr), vectors = DivideUp(static_cast<size_t>(kernel.nr), kCostColumns);
+  const size_t widen = cost.widen == 0 ? 0 : cost.widen / choice.widen_steps;
+  const size_t step = mr * vectors * (cost.dot + widen) + mr * cost.broadcast + vectors * cost.weights;
+  const size_t steps = LayoutOf(kernel, shape.weight_bits, shape.taps, shape.k).steps;
+  const size_t tiles = DivideUp(shape.m, mr);
+  const size_t decodes = choice.decoder != nullptr ? DivideUp(tiles, BlockTiles(kernel, shape.taps, shape.k)) : 0;
+  return DivideUp(shape.n, static_cast<size_t>(kernel.nr)) *
+         (tiles * (steps * step + kTileCost) + decodes * steps * vectors * kDecodeCost);
+}
+
+// Fills in the rest of the choice; false if the kernel does not suit the layer.
+bool Suits(const GemmShape& shape, GemmChoice* choice) {
+  const GemmKernel& kernel = *choice->kernel;
+  if (kernel.weight_bits != shape.weight_bits) {
+    choice->decoder = FindDecoder(kernel.isa, shape.weight_bits, kernel.weight_bits);
+    if (choice->decoder == nullptr || (kernel.weight_bits == 8 && !shape.fits_int8)) return false;
+  }
+  if (kernel.max_pair == INT32_MAX) return true;
+  const bool subtracts = choice->decoder != nullptr || !shape.has_zero_points;
+  const size_t planes = kernel.weight_bits < 8 ? static_cast<size_t>(8 / kernel.weight_bits) : 1;
+  choice->widen_steps =
+      subtracts ? shape.widen_steps : static_cast<size_t>(kernel.max_pair / std::max(shape.max_pair, 1));
+  return choice->widen_steps >= planes;
 }
 
 }  // namespace
 
 GemmKernels AllGemmKernels() { return {kKernels, kKernels + sizeof(kKernels) / sizeof(kKernels[0])}; }
+PanelDecoders AllDecoders() { return {kDecoders, kDecoders + kDecoderCount}; }
+
+const PanelDecoder* FindDecoder(Isa isa, int bits, int weight_bits) {
+  for (const PanelDecoder& decoder : AllDecoders()) {
+    if (decoder.isa == isa && decoder.bits == bits && decoder.weight_bits == weight_bits) return &decoder;
+  }
+  return nullptr;
+}
 
 IsaSet KernelIsas() {
   IsaSet isas;
@@ -66,17 +112,18 @@ IsaSet KernelIsas() {
   return isas;
 }
 
-const GemmKernel* SelectGemm(const GemmShape& shape, IsaSet isas) {
-  const GemmKernel* best = nullptr;
+GemmChoice SelectGemm(const GemmShape& shape, IsaSet isas) {
+  GemmChoice best;
   size_t best_cost = 0;
   for (const GemmKernel& kernel : AllGemmKernels()) {
-    if (!isas.Has(kernel.isa) || kernel.weight_bits != shape.weight_bits || shape.max_pair > kernel.max_pair) continue;
-    const size_t cost = TotalCost(kernel, shape);
-    if (best != nullptr && cost > best_cost) continue;
-    best = &kernel;
+    GemmChoice choice{.kernel = &kernel};
+    if (!isas.Has(kernel.isa) || !Suits(shape, &choice)) continue;
+    const size_t cost = TotalCost(choice, shape);
+    if (best.kernel != nullptr && cost > best_cost) continue;
+    best = choice;
     best_cost = cost;
   }
-  assert(best != nullptr && "weight_bits must be 2, 4 or 8");
+  assert(best.kernel != nullptr && "weight_bits must be 2, 4 or 8");
   return best;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // AVX2 registers behind the vocabulary of scalar.h. Avx2Base is everything but the dot product; Avx2Wide multiplies in
-// 16 bits and is exact for all operands; Avx2Narrow uses maddubs, exact while two products fit int16 (max_pair).
+// 16 bits and is exact for all operands; Avx2Narrow uses maddubs and sums in int16, widened to int32 every widen_steps.
 #pragma once
 
 #include <immintrin.h>
@@ -129,6 +129,25 @@ struct Avx2Base {
     return _mm_add_epi8(level, up);
   }
 
+  // Two blocks in one go: half the instructions of the byte part.
+  struct CodePair {
+    Codes first, second;
+  };
+  static AQ_INLINE CodePair RoundPair(I32x16 a, I32x16 b, const Rounding& rounding) {
+    const __m256i v = _mm256_min_epu16(_mm256_packus_epi32(a.low, a.high), rounding.top);
+    const __m256i w = _mm256_min_epu16(_mm256_packus_epi32(b.low, b.high), rounding.top);
+    const __m256i low = _mm256_set1_epi16(255);
+    const __m256i level = _mm256_packus_epi16(_mm256_srli_epi16(v, kFractionBits), _mm256_srli_epi16(w, kFractionBits));
+    const __m256i frac = _mm256_packus_epi16(_mm256_and_si256(v, low), _mm256_and_si256(w, low));
+    const __m256i index = _mm256_and_si256(_mm256_srl_epi16(level, rounding.border_shift), _mm256_set1_epi8(15));
+    const __m256i border = _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(rounding.border), index);
+    const __m256i up = _mm256_min_epu8(_mm256_subs_epu8(frac, border), _mm256_set1_epi8(1));
+    // Four codes each of a 0, 8, b 0, 8, a 4, 12, b 4, 12.
+    const __m256i codes =
+        _mm256_permutevar8x32_epi32(_mm256_add_epi8(level, up), _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+    return {_mm256_castsi256_si128(codes), _mm256_extracti128_si256(codes, 1)};
+  }
+
   // ---- Depthwise: madd multiplies two taps of a channel and adds them; channels stay in unpack's order until the end
   // ----
   struct TapSums {
@@ -151,6 +170,33 @@ struct Avx2Base {
   }
   static AQ_INLINE I32x16 FinishTaps(TapSums sums) {
     return {_mm256_permute2x128_si256(sums.low, sums.high, 0x20), _mm256_permute2x128_si256(sums.low, sums.high, 0x31)};
+  }
+
+  // Narrow: bytes of two taps interleaved, maddubs, int16 sums. Thirty-two channels, in unpack's order until the end.
+  static constexpr size_t kPairChannels = 32;
+  struct PairSums {
+    __m256i low, high;  // channels 0-7, 16-23 | 8-15, 24-31
+  };
+  static AQ_INLINE PairSums ZeroPairs() { return {_mm256_setzero_si256(), _mm256_setzero_si256()}; }
+  // From [32][2] weights to the order of the sums.
+  static AQ_INLINE void OrderPairWeights(const int8_t* w, int8_t* ordered) {
+    const __m256i a = Load256(w), b = Load256(w + 32);
+    Store256(ordered, _mm256_permute2x128_si256(a, b, 0x20));
+    Store256(ordered + 32, _mm256_permute2x128_si256(a, b, 0x31));
+  }
+  static AQ_INLINE PairSums DotPair(PairSums sums, const uint8_t* a0, const uint8_t* a1, const int8_t* ordered) {
+    const __m256i a = Load256(a0), b = Load256(a1);
+    return {_mm256_add_epi16(sums.low, _mm256_maddubs_epi16(_mm256_unpacklo_epi8(a, b), Load256(ordered))),
+            _mm256_add_epi16(sums.high, _mm256_maddubs_epi16(_mm256_unpackhi_epi8(a, b), Load256(ordered + 32)))};
+  }
+  static AQ_INLINE void StorePairs(PairSums sums, const int32_t* bias, int32_t* acc) {
+    const auto store = [&](__m128i v, int at) AQ_LAMBDA {
+      Store256(acc + at, _mm256_add_epi32(_mm256_cvtepi16_epi32(v), Load256(bias + at)));
+    };
+    store(_mm256_castsi256_si128(sums.low), 0);
+    store(_mm256_castsi256_si128(sums.high), 8);
+    store(_mm256_extracti128_si256(sums.low, 1), 16);
+    store(_mm256_extracti128_si256(sums.high, 1), 24);
   }
 
   // ---- Look-up: sixteen 16-entry shuffles; the byte whose high nibble is not the shuffle's own yields 0 ----
@@ -190,6 +236,41 @@ struct Avx2Wide : Avx2Base {
   }
 };
 
+// Weights and activations in 16 bits already, by a panel decoder and the gathering driver.
+struct Avx2Wide16 : Avx2Base {
+  static constexpr int kKr = 2;
+  using Weights = __m256i;
+  using Act = __m256i;
+  template <int kBits, int kPlane>
+  static AQ_INLINE Weights Unpack(Bytes b, Codebook /*codebook*/) {
+    return b;
+  }
+  static AQ_INLINE Act LoadActivations(const uint8_t* const* row, size_t k) { return Broadcast4(row[0] + 2 * k); }
+  static AQ_INLINE Acc Dot(Acc acc, Act a, Weights w) { return _mm256_add_epi32(acc, _mm256_madd_epi16(a, w)); }
+};
+
+// Decodes for it.
+struct Avx2To16 : Avx2Base {
+  struct Weights {
+    __m256i low, high;
+  };
+  static AQ_INLINE Weights Widen(__m256i v) {
+    return {_mm256_cvtepi8_epi16(_mm256_castsi256_si128(v)), _mm256_cvtepi8_epi16(_mm256_extracti128_si256(v, 1))};
+  }
+  template <int kBits, int kPlane>
+  static AQ_INLINE Weights Unpack(Bytes b, Codebook codebook) {
+    return Widen(UnpackBytes<kBits, kPlane>(b, codebook));
+  }
+  static AQ_INLINE Weights LoadZeroPoints(const int8_t* p) { return Widen(Load256(p)); }
+  static AQ_INLINE Weights Subtract(Weights a, Weights b) {
+    return {_mm256_sub_epi16(a.low, b.low), _mm256_sub_epi16(a.high, b.high)};
+  }
+  static AQ_INLINE void StoreWeights(uint8_t* p, Weights w) {
+    Store256(p, w.low);
+    Store256(p + 32, w.high);
+  }
+};
+
 struct Avx2Narrow : Avx2Base {
   using Weights = __m256i;
   using Act = __m256i;
@@ -197,9 +278,15 @@ struct Avx2Narrow : Avx2Base {
   static AQ_INLINE Weights Unpack(Bytes b, Codebook codebook) {
     return UnpackBytes<kBits, kPlane>(b, codebook);
   }
+  static AQ_INLINE Weights LoadZeroPoints(const int8_t* p) { return Load256(p); }
+  static AQ_INLINE Weights Subtract(Weights a, Weights b) { return _mm256_sub_epi8(a, b); }
+  static AQ_INLINE void StoreWeights(uint8_t* p, Weights w) { Store256(p, w); }
   static AQ_INLINE Act LoadActivations(const uint8_t* const* row, size_t k) { return Broadcast4(row[0] + k); }
-  static AQ_INLINE Acc Dot(Acc acc, Act a, Weights w) {
-    return _mm256_add_epi32(acc, _mm256_madd_epi16(_mm256_maddubs_epi16(a, w), _mm256_set1_epi16(1)));
+  // An accumulator is eight columns of two int16 sums each: of the products with k % 4 in {0, 1} and in {2, 3}.
+  static AQ_INLINE Acc ZeroAcc() { return _mm256_setzero_si256(); }
+  static AQ_INLINE Acc Dot(Acc acc, Act a, Weights w) { return _mm256_add_epi16(acc, _mm256_maddubs_epi16(a, w)); }
+  static AQ_INLINE void AddWidened(Acc acc, int32_t* out) {
+    Store256(out, _mm256_add_epi32(Load256(out), _mm256_madd_epi16(acc, _mm256_set1_epi16(1))));
   }
 };
 

@@ -14,6 +14,9 @@ struct AvxVnni : Avx2Base {
   static AQ_INLINE Weights Unpack(Bytes b, Codebook codebook) {
     return UnpackBytes<kBits, kPlane>(b, codebook);
   }
+  static AQ_INLINE Weights LoadZeroPoints(const int8_t* p) { return Load256(p); }
+  static AQ_INLINE Weights Subtract(Weights a, Weights b) { return _mm256_sub_epi8(a, b); }
+  static AQ_INLINE void StoreWeights(uint8_t* p, Weights w) { Store256(p, w); }
   static AQ_INLINE Act LoadActivations(const uint8_t* const* row, size_t k) { return Broadcast4(row[0] + k); }
   static AQ_INLINE Acc Dot(Acc acc, Act a, Weights w) { return _mm256_dpbusd_avx_epi32(acc, a, w); }
 };

@@ -65,6 +65,13 @@ struct Scalar {
     return acc;
   }
   static AQ_INLINE void StoreAcc(Acc acc, int32_t* out, size_t /*stride*/) { *out = acc; }
+  // Optional members; an ISA that has them gets more from the loops:
+  // - sums in int16 (gemm_tile.h, kSumsInInt16): Acc ZeroAcc(), void AddWidened(Acc, int32_t* out): out += the sums of
+  //   acc. Then Dot may wrap after GemmTile::widen_steps steps, and LoadBias and StoreAcc are not needed. The bound
+  //   counts, per column, sums of the products of adjacent k (0 and 1, 2 and 3, ... of each step of kKr).
+  // - panel decoders (decode_panel.h): Weights LoadZeroPoints(const int8_t*), Weights Subtract(Weights, Weights),
+  //   void StoreWeights(uint8_t*, Weights), of kBytes bytes (or twice that for 16-bit weights).
+  // - RoundPair (requantize_row.h): CodePair RoundPair(I32x16, I32x16, Rounding), two calls of Round in one.
 
   // ---- Sixteen columns at a time ----
   struct I32x16 {
@@ -164,6 +171,24 @@ struct Scalar {
     return DotTap(DotTap(sums, a0, w0), a1, w1);
   }
   static AQ_INLINE I32x16 FinishTaps(const TapSums& sums) { return sums; }
+
+  // ---- Narrow depthwise: int16 sums over pairs of taps of kPairChannels channels, proven to fit for the layer ----
+  static constexpr size_t kPairChannels = 16;
+  struct PairSums {
+    int16_t v[16];
+  };
+  static AQ_INLINE PairSums ZeroPairs() { return {}; }
+  // [kPairChannels][2] weights of two taps -> any order of as many bytes that suits DotPair.
+  static AQ_INLINE void OrderPairWeights(const int8_t* w, int8_t* ordered) { std::memcpy(ordered, w, 32); }
+  static AQ_INLINE PairSums DotPair(PairSums sums, const uint8_t* a0, const uint8_t* a1, const int8_t* ordered) {
+    for (int i = 0; i < 16; ++i) {
+      sums.v[i] = static_cast<int16_t>(sums.v[i] + a0[i] * ordered[2 * i] + a1[i] * ordered[2 * i + 1]);
+    }
+    return sums;
+  }
+  static AQ_INLINE void StorePairs(PairSums sums, const int32_t* bias, int32_t* acc) {
+    for (int i = 0; i < 16; ++i) acc[i] = WrapAdd(bias[i], sums.v[i]);
+  }
 
   // ---- Look-up of kLookupStep codes in a table of 256 ----
   static constexpr size_t kLookupStep = 1;

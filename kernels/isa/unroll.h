@@ -30,5 +30,12 @@ AQ_INLINE void Unroll(F&& f) {
   UnrollImpl(f, std::make_integer_sequence<int, kN>());
 }
 
+// The same pointer, of which the compiler knows nothing: what it points to is memory and not registers to be shuffled.
+template <class T>
+AQ_INLINE T* Opaque(T* p) {
+  __asm__("" : "+r"(p) : : "memory");
+  return p;
+}
+
 }  // namespace
 }  // namespace aq

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "kernels/depthwise/depthwise.h"
+#include "kernels/depthwise/pack.h"
 #include "kernels/gemm/pack.h"
 #include "runtime/ops/quantized.h"
 #include "runtime/sizes.h"
@@ -76,60 +76,70 @@ void RunDepthwise(const void* state, const RunArguments& arguments, size_t begin
                     begin, end, scratch);
 }
 
-const GemmKernel* ChooseGemm(const OpContext& op, const Layer& layer, int32_t max_magnitude, IsaSet isas) {
+// The weights of one group.
+WeightSource WeightsOf(const OpContext& op, const Layer& layer, size_t group) {
+  const schema::Weights& weights = *layer.weights;
+  const LayerShape shape = ShapeOf(layer.geometry);
+  const size_t n = static_cast<size_t>(shape.n / layer.geometry.groups);
+  return {.codes = op.model.Segment(weights.segment()).data(),
+          .bits = weights.bits(),
+          .codebook = weights.codebook() ? weights.codebook()->data() : nullptr,
+          .zero_points = weights.zero_point() ? weights.zero_point()->data() : nullptr,
+          .first_n = group * n,
+          .n = n,
+          .taps = static_cast<size_t>(shape.taps),
+          .k = static_cast<size_t>(shape.k)};
+}
+
+GemmChoice ChooseGemm(const OpContext& op, const Layer& layer, const WeightStatistics& statistics, IsaSet isas) {
   const ConvGeometry& g = layer.geometry;
-  const int bits = layer.weights->bits();
-  GemmShape shape;
-  shape.m = static_cast<size_t>(g.out_h) * static_cast<size_t>(g.out_w);
-  shape.n = static_cast<size_t>(g.out_c / g.groups);
-  shape.k = static_cast<size_t>(g.in_c / g.groups);
-  shape.taps = static_cast<size_t>(g.kernel_h) * static_cast<size_t>(g.kernel_w);
-  shape.weight_bits = bits;
-  shape.max_pair = 2 * max_magnitude * op.input(0).max_code();
-  const GemmKernel* kernel = SelectGemm(shape, isas);
-  const int8_t* codebook = layer.weights->codebook() ? layer.weights->codebook()->data() : nullptr;
-  const bool pads_k = PackedK(*kernel, shape.k) != shape.k;
-  if (kernel->weight_bits == 8 || !pads_k || CodebookHasZero(bits, codebook)) return kernel;
-  shape.weight_bits = 8;  // no code means 0: the packer decodes, and pads with real zeros
+  WeightSource source = WeightsOf(op, layer, 0);
+  const int32_t max_code = op.input(0).max_code();
+  GemmShape shape{.m = static_cast<size_t>(g.out_h) * static_cast<size_t>(g.out_w),
+                  .n = source.n,
+                  .k = source.k,
+                  .taps = source.taps,
+                  .weight_bits = source.bits,
+                  .max_pair = 2 * statistics.max_magnitude * max_code,
+                  .has_zero_points = statistics.has_zero_points,
+                  .fits_int8 = statistics.fits_int8};
+  const GemmChoice choice = SelectGemm(shape, isas);
+  if (choice.kernel->max_pair == INT32_MAX) return choice;
+  source.n = static_cast<size_t>(g.out_c);  // all groups: worth the pass only for kernels that ask
+  shape.widen_steps = CountWidenSteps(source, max_code);
   return SelectGemm(shape, isas);
 }
 
 // Packed weights, and bias and zero points per packed column, group by group.
-void TakePackedWeights(const Layer& layer, std::span<const uint8_t> codes, const WeightStatistics& statistics,
-                       ConstantMemory* memory, Convolution* convolution) {
-  const schema::Weights& weights = *layer.weights;
+void TakePackedWeights(const OpContext& op, const Layer& layer, bool has_zero_points, ConstantMemory* memory,
+                       Convolution* convolution) {
   const GemmKernel& kernel = *convolution->kernel;
   const size_t groups = static_cast<size_t>(layer.geometry.groups);
-  const LayerShape shape = ShapeOf(layer.geometry);
-  const size_t n = static_cast<size_t>(shape.n) / groups;
-  const size_t taps = static_cast<size_t>(shape.taps), k = static_cast<size_t>(shape.k);
-  const size_t columns = PackedColumns(kernel, n);
-  const auto zero_points = Elements(weights.zero_point());
-  const bool has_zero_points = std::any_of(zero_points.begin(), zero_points.end(), [](int8_t z) { return z != 0; });
-  const int8_t* codebook = weights.codebook() ? weights.codebook()->data() : nullptr;
+  const WeightSource first = WeightsOf(op, layer, 0);
+  const size_t columns = PackedColumns(kernel, first.n), kr = static_cast<size_t>(kernel.kr);
+  const bool decodes = convolution->decoder != nullptr, sums_rows = has_zero_points && !decodes;
 
+  convolution->weight_bits = first.bits;
   convolution->packed_group_bytes =
-      (PackedBytes(kernel, n, taps, k) + kMemoryAlignment - 1) / kMemoryAlignment * kMemoryAlignment;
+      (PackedBytes(kernel, first) + kMemoryAlignment - 1) / kMemoryAlignment * kMemoryAlignment;
   uint8_t* packed = memory->Take<uint8_t>(uint64_t{groups} * convolution->packed_group_bytes);
   int32_t* bias = memory->Take<int32_t>(uint64_t{groups} * columns);
-  int32_t* packed_zero_points = has_zero_points ? memory->Take<int32_t>(uint64_t{groups} * columns) : nullptr;
+  int32_t* row_zero_points = sums_rows ? memory->Take<int32_t>(uint64_t{groups} * columns) : nullptr;
+  int8_t* decode_zero_points = decodes ? memory->Take<int8_t>(uint64_t{groups} * columns * kr) : nullptr;
   convolution->packed = packed;
   convolution->bias = bias;
-  convolution->weight_zero_points = packed_zero_points;
+  convolution->weight_zero_points = row_zero_points;
+  convolution->decode_zero_points = decode_zero_points;
   if (memory->is_measuring()) return;
 
-  ExpandCodebook(weights.bits(), codebook, convolution->codebook);
+  ExpandCodebook(first.bits, first.codebook, convolution->codebook);
   for (size_t group = 0; group < groups; ++group) {
-    const WeightSource source{codes.data(), weights.bits(), codebook, group * n, n, taps, k};
+    const WeightSource source = WeightsOf(op, layer, group);
     PackWeights(source, kernel, packed + group * convolution->packed_group_bytes);
-    for (size_t i = 0; i < n; ++i) {
-      const size_t channel = group * n + i;
-      // The kernel adds activation_flip to every activation; modulo 2^32, as its accumulators are.
-      const uint32_t flipped =
-          static_cast<uint32_t>(kernel.activation_flip) * static_cast<uint32_t>(statistics.sum[channel]);
-      const uint32_t value = static_cast<uint32_t>(weights.bias()->Get(static_cast<uint32_t>(channel)));
-      bias[group * columns + i] = static_cast<int32_t>(value - flipped);
-      if (has_zero_points) packed_zero_points[group * columns + i] = zero_points[channel];
+    PackBias(source, kernel, layer.weights->bias()->data() + group * first.n, bias + group * columns);
+    if (decodes) PackZeroPoints(source, kernel, decode_zero_points + group * columns * kr);
+    for (size_t i = 0; sums_rows && i < first.n; ++i) {
+      row_zero_points[group * columns + i] = source.zero_points[source.first_n + i];
     }
   }
 }
@@ -140,8 +150,11 @@ void PrepareConvolution(const OpContext& op, const Layer& layer, const WeightSta
   state.has_residual = HasResidual(op);
   Convolution& convolution = state.convolution;
   convolution.geometry = layer.geometry;
-  convolution.kernel = ChooseGemm(op, layer, statistics.max_magnitude, isas);
-  TakePackedWeights(layer, op.model.Segment(layer.weights->segment()), statistics, memory, &convolution);
+  const GemmChoice choice = ChooseGemm(op, layer, statistics, isas);
+  convolution.kernel = choice.kernel;
+  convolution.decoder = choice.decoder;
+  convolution.widen_steps = choice.widen_steps;
+  TakePackedWeights(op, layer, statistics.has_zero_points, memory, &convolution);
   convolution.requantize = TakeLayerRequantize(op, statistics.acc_bound, memory);
   convolution.outputs = static_cast<int>(op.op.outputs.size());
   convolution.pad_row = TakePadRow(op, layer, memory);
@@ -153,32 +166,23 @@ void PrepareConvolution(const OpContext& op, const Layer& layer, const WeightSta
 
 void PrepareDepthwise(const OpContext& op, const Layer& layer, const WeightStatistics& statistics, IsaSet isas,
                       ConstantMemory* memory, PreparedOp* prepared) {
-  const schema::Weights& table = *layer.weights;
-  const uint8_t* codes = op.model.Segment(table.segment()).data();
-  const auto zero_points = Elements(table.zero_point());
-  const int8_t* codebook = table.codebook() ? table.codebook()->data() : nullptr;
-  const LayerShape shape = ShapeOf(layer.geometry);
-  const size_t channels = static_cast<size_t>(shape.n), taps = static_cast<size_t>(shape.taps);
-  const size_t padded = (channels + kChannelPad - 1) / kChannelPad * kChannelPad;
+  const ConvGeometry& g = layer.geometry;
+  WeightSource source = WeightsOf(op, layer, 0);
+  source.n = static_cast<size_t>(g.out_c);
+  const size_t padded = (source.n + kChannelPad - 1) / kChannelPad * kChannelPad;
 
   DepthwiseState state;
   state.has_residual = HasResidual(op);
   Depthwise& depthwise = state.depthwise;
-  depthwise.geometry = layer.geometry;
-  depthwise.kernel = SelectDepthwise(isas);
-  int16_t* weights = memory->Take<int16_t>(uint64_t{taps} * padded);
+  depthwise.geometry = g;
+  depthwise.kernel = SelectDepthwise(FitsInt16Sums(source, op.input(0).max_code()), isas);
+  uint8_t* weights = memory->Take<uint8_t>(DepthwiseWeightBytes(*depthwise.kernel, source.taps, source.n));
   int32_t* bias = memory->Take<int32_t>(padded);
   depthwise.weights = weights;
   depthwise.bias = bias;
   if (!memory->is_measuring()) {
-    for (size_t channel = 0; channel < channels; ++channel) {
-      const int zero_point = zero_points.empty() ? 0 : zero_points[channel];
-      bias[channel] = table.bias()->Get(static_cast<uint32_t>(channel));
-      for (size_t tap = 0; tap < taps; ++tap) {
-        const int value = DecodeWeight(CodeAt(codes, channel * taps + tap, table.bits()), table.bits(), codebook);
-        weights[tap * padded + channel] = static_cast<int16_t>(value - zero_point);
-      }
-    }
+    PackDepthwise(source, *depthwise.kernel, weights);
+    std::memcpy(bias, layer.weights->bias()->data(), source.n * sizeof(int32_t));
   }
   depthwise.requantize = TakeLayerRequantize(op, statistics.acc_bound, memory);
   depthwise.outputs = static_cast<int>(op.op.outputs.size());

@@ -270,7 +270,8 @@ TEST_P(ConvertCase, EveryRecipeIsBitExact) {
   const Graph graph = GetParam().make();
   const RandomImages images(32, graph.values[static_cast<size_t>(graph.input)].shape, 1);
   double previous = 0;
-  for (const Bits bits : {Bits{2, 2}, Bits{4, 4}, Bits{2, 8}, Bits{8, 2}, Bits{4, 8}, Bits{8, 4}}) {
+  for (const Bits bits :
+       {Bits{2, 2}, Bits{4, 4}, Bits{2, 8}, Bits{8, 2}, Bits{4, 8}, Bits{8, 4}, Bits{2, 2, 8}, Bits{4, 2, 4}}) {
     for (const Edges edges : {Edges::kQdrop, Edges::kBrecq}) {
       ConvertOptions options = MakeOptions(bits);
       options.edges = edges;

@@ -39,7 +39,11 @@ std::vector<std::string> Assigned(const Graph& graph, const ConvertOptions& opti
 TEST(Recipe, ParsesWidths) {
   EXPECT_EQ(Text(ParseRecipe("w4a8").value()), "w4a8");
   EXPECT_EQ(Text(ParseRecipe("w2a2").value()), "w2a2");
-  for (const char* bad : {"", "w4", "w3a8", "w4a1", "W4A8", "w4a8x", "a8w4", "w16a8"})
+  EXPECT_EQ(ParseRecipe("w2a2").value().residual, 0);
+  EXPECT_EQ(Text(ParseRecipe("w2a2r8").value()), "w2a2");
+  EXPECT_EQ(ParseRecipe("w2a2r8").value().residual, 8);
+  for (const char* bad :
+       {"", "w4", "w3a8", "w4a1", "W4A8", "w4a8x", "a8w4", "w16a8", "w2a2r", "w2a2r1", "w2a2r88", "w2a2x8"})
     EXPECT_FALSE(ParseRecipe(bad).ok()) << bad;
 }
 

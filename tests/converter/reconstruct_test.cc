@@ -119,9 +119,9 @@ Learned MustLearn(const Graph& graph, const ConvertOptions& options) {
   EXPECT_TRUE(plan.ok());
   auto calibration = Calibrate(graph, plan.value(), images, indices, options, nullptr);
   EXPECT_TRUE(calibration.ok());
-  std::vector<UnitReport> reports;
+  ConvertReport report;
   auto learned =
-      Reconstruct(graph, plan.value(), calibration.value().groups, images, indices, options, nullptr, &reports);
+      Reconstruct(graph, plan.value(), calibration.value().groups, images, indices, options, nullptr, &report);
   EXPECT_TRUE(learned.ok()) << learned.status().message();
   auto quantized = Quantize(graph, plan.value(), calibration.value().groups, options, &learned.value());
   EXPECT_TRUE(quantized.ok()) << quantized.status().message();
@@ -159,6 +159,44 @@ TEST(Reconstruct, StoresEachBorderClassInItsOwnForm) {
       }
     }
   }
+}
+
+TEST(Tune, BringsTheNetworkCloserToFloatOnHeldBackImages) {
+  const Graph graph = TinyResNet();
+  for (const Border border : {Border::kNone, Border::kFreeChannel}) {
+    ConvertOptions options = Options({2, 2, 8}, border);
+    options.iterations = 1;  // leaves something to do
+    options.tune_iterations = 80;
+    ConvertReport report;
+    const std::vector<uint8_t> file = MustConvert(graph, options, &report);
+    EXPECT_EQ(report.differences, 0u);
+    EXPECT_EQ(report.tuning.iterations, 80);
+    EXPECT_TRUE(report.tuning.is_kept);
+    EXPECT_LT(report.tuning.divergence_after, report.tuning.divergence_before);
+    EXPECT_EQ(file, MustConvert(graph, options, &report)) << "same seed, other bytes";
+  }
+}
+
+// A few steps only: some seeds end further from float than they began.
+TEST(Tune, LeavesTheNetworkAloneWhereItDoesNotHelp) {
+  const Graph graph = TinyResNet();
+  int kept = 0, refused = 0;
+  for (uint64_t seed = 1; seed <= 12 && (kept == 0 || refused == 0); ++seed) {
+    ConvertOptions options = Options({4, 4}, Border::kAffineChannel);
+    options.iterations = 30;
+    options.seed = seed;
+    ConvertReport report, untuned;
+    const std::vector<uint8_t> plain = MustConvert(graph, options, &untuned);
+    options.tune_iterations = 1;
+    const std::vector<uint8_t> tuned = MustConvert(graph, options, &report);
+    EXPECT_EQ(report.tuning.is_kept, report.tuning.divergence_after < report.tuning.divergence_before);
+    report.tuning.is_kept ? ++kept : ++refused;
+    if (report.tuning.is_kept) continue;
+    ASSERT_EQ(report.layers.size(), untuned.layers.size());
+    for (size_t i = 0; i < report.layers.size(); ++i) EXPECT_EQ(report.layers[i].sqnr_db, untuned.layers[i].sqnr_db);
+  }
+  EXPECT_GT(kept, 0);
+  EXPECT_GT(refused, 0);
 }
 
 TEST(Reconstruct, RefusesToRunWithoutIterations) {

@@ -16,14 +16,16 @@ struct CaseOptions {
   int max_weight = 128;       // largest |codebook value|
   bool has_codebook = false;  // random values in [-max_weight, max_weight], one of them 0
   bool has_weight_zero_points = false;
+  int max_zero_point = 128;
   bool has_residual = false;
   bool has_thresholds = false;
-  bool is_extreme = false;  // most negative weights, top activations
+  bool is_extreme = false;  // each channel's weights the lowest or all the highest, top activations
   std::vector<int> output_bits = {8};
 };
 
 struct ConvolutionCase {
   reference::Convolution file;
+  int max_code;
   std::vector<uint8_t> codes, pad_codes;
   std::vector<int8_t> codebook, zero_points;
   std::vector<int32_t> bias, bounds;
@@ -33,7 +35,7 @@ struct ConvolutionCase {
   std::vector<uint8_t> input, residual;
   std::vector<std::vector<int32_t>> expected;
 
-  ConvolutionCase(Random& random, const ConvGeometry& g, const CaseOptions& options) {
+  ConvolutionCase(Random& random, const ConvGeometry& g, const CaseOptions& options) : max_code(options.max_code) {
     const size_t n = static_cast<size_t>(g.out_c), k = static_cast<size_t>(g.in_c / g.groups);
     const size_t row = static_cast<size_t>(g.kernel_h * g.kernel_w) * k, count = n * row;
     const size_t positions = static_cast<size_t>(g.out_h * g.out_w) * n;
@@ -46,18 +48,21 @@ struct ConvolutionCase {
       codebook[static_cast<size_t>(random.Int(1, MaxLevel(bits)))] = 0;
     }
     const int8_t* book = codebook.empty() ? nullptr : codebook.data();
-    uint8_t lowest = 0;
-    for (int code = 0; code < 1 << bits; ++code) {
-      if (DecodeWeight(static_cast<uint8_t>(code), bits, book) < DecodeWeight(lowest, bits, book)) {
-        lowest = static_cast<uint8_t>(code);
-      }
+    uint8_t extreme[2] = {0, 0};  // codes of the lowest and the highest value
+    for (int i = 0; i < 1 << bits; ++i) {
+      const uint8_t code = static_cast<uint8_t>(i);
+      if (DecodeWeight(code, bits, book) < DecodeWeight(extreme[0], bits, book)) extreme[0] = code;
+      if (DecodeWeight(code, bits, book) > DecodeWeight(extreme[1], bits, book)) extreme[1] = code;
     }
     codes.resize(count + 8);
     for (size_t i = 0; i < count; ++i) {
-      SetCodeAt(codes.data(), i, bits, options.is_extreme ? lowest : random.Byte(MaxLevel(bits)));
+      SetCodeAt(codes.data(), i, bits, options.is_extreme ? extreme[i / row % 2] : random.Byte(MaxLevel(bits)));
     }
     for (size_t i = 0; i < n; ++i) {
-      if (options.has_weight_zero_points) zero_points.push_back(static_cast<int8_t>(random.Int(-128, 127)));
+      if (options.has_weight_zero_points) {
+        const int zero = options.max_zero_point;
+        zero_points.push_back(static_cast<int8_t>(random.Int(-zero, std::min(zero, 127))));
+      }
       bias.push_back(random.Int(-5000, 5000));
       AccumulatorBound bound;
       for (size_t j = 0; j < row; ++j) {

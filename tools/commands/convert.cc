@@ -36,10 +36,11 @@ struct Flags {
   size_t calib_count = ConvertOptions().calibration_count;
   uint64_t seed = ConvertOptions().seed;
   int threads = DefaultThreads();
-  int64_t iterations = ConvertOptions().iterations;
+  int64_t iterations = ConvertOptions().iterations, tune_iterations = ConvertOptions().tune_iterations;
+  int residual_bits = 0;
   std::string weights = "nearest";
-  bool is_equalized = false;
-  bool is_symmetric = false, no_bias_correction = false, learn_biases = false, is_resumed = false;
+  bool is_equalized = false, is_resumed = false;
+  bool is_symmetric = false, no_bias_correction = false, learn_biases = false;
   uint64_t max_memory = ConvertOptions().max_memory_bytes;
   PreprocessFlags preprocess;
 };
@@ -126,6 +127,8 @@ Result<ConvertOptions> MakeOptions(const Flags& flags, const Graph& graph) {
   options.border = kBorders.at(flags.border);
   options.iterations = flags.iterations;
   options.learn_biases = flags.learn_biases;
+  options.tune_iterations = flags.tune_iterations;
+  if (flags.residual_bits != 0) options.bits.residual = flags.residual_bits;
   options.seed = flags.seed;
   options.num_threads = flags.threads;
   options.calibration_count = flags.calib_count;
@@ -202,8 +205,9 @@ Run AddConvert(CLI::App* app, const CommonFlags* common) {
   app->add_option("--calib-count", flags->calib_count, "Images used, chosen by the seed (256)")
       ->check(CLI::Range(1, 1000000))
       ->type_name("N");
-  app->add_option("--recipe", flags->recipe, "Bits of weights and activations: w8a8, w4a8, w4a4, w2a2 ... (w8a8)")
-      ->type_name("wWaA");
+  app->add_option("--recipe", flags->recipe,
+                  "Bits of weights, activations and, optionally, shortcuts: w8a8, w4a4, w2a2r8 ... (w8a8)")
+      ->type_name("wWaA[rR]");
   app->add_option("--layer", flags->layers, "Bits of the layers whose name matches; repeatable, the last match wins")
       ->type_size(1)
       ->allow_extra_args(false)
@@ -241,6 +245,14 @@ Run AddConvert(CLI::App* app, const CommonFlags* common) {
   app->add_flag("--resume", flags->is_resumed,
                 "Adaptive: continue an interrupted conversion from OUTPUT.resume, which is written after each\n"
                 "block and removed in the end; from the start if there is none");
+  app->add_option("--tune-iterations", flags->tune_iterations,
+                  "Adaptive: training steps of the whole network after its blocks (0)")
+      ->check(CLI::Range(0, 1000000))
+      ->type_name("N");
+  app->add_option("--residual-bits", flags->residual_bits,
+                  "Bits of the shortcut that a sum adds; 0: those its other readers want (0)")
+      ->check(CLI::IsMember({0, 2, 4, 8}))
+      ->type_name("N");
   AddPreprocessFlags(app, &flags->preprocess);
   app->add_option("--seed", flags->seed, "Seed of everything random (1)")->type_name("S");
   app->add_option("-t,--threads", flags->threads, "Threads; only adaptive rounding depends on it (cores, at most 4)")

@@ -49,6 +49,46 @@ TEST(AdaRound, HardeningFollowsTheSignOfAlpha) {
   EXPECT_TRUE(up && down && clipped);
 }
 
+TEST(AdaRound, LevelsStartAtTheHardCodesAndRoundToNearest) {
+  WeightQuantizer q = Example(Weights());
+  q.alpha.value = Uniform(108, -1, 1, 12);
+  const std::vector<int8_t> hard = HardCodes(q);
+  StartLevels(&q);
+  EXPECT_EQ(HardCodes(q), hard);
+  for (float& level : q.level.value) level += 0.7f;
+  Tape tape(1);
+  const Var straight = RoundedWeights(&tape, &q, WeightRounding::kStraightThrough);
+  const Var as_stored = RoundedWeights(&tape, &q, WeightRounding::kHard);
+  const std::vector<int8_t> moved = HardCodes(q);
+  for (size_t i = 0; i < 108; ++i) {
+    ASSERT_EQ(moved[i], std::min(hard[i] + 1, 7)) << i;
+    const float level = static_cast<float>(moved[i]) - q.zero_point[i / 27];
+    ASSERT_EQ(tape.value(straight)[i], q.scale.value[i / 27] * level);
+    ASSERT_EQ(tape.value(as_stored)[i], tape.value(straight)[i]);
+  }
+}
+
+// The estimator is exact for the scale; for a level it is the scale inside the codes and 0 beyond them.
+TEST(AdaRound, StraightThroughGradients) {
+  WeightQuantizer q = Example(Weights());
+  q.scale.is_trained = true;
+  StartLevels(&q);
+  q.level.value[0] = 30;  // above every code
+  q.level.value[27] = q.zero_point[1] * -1 + 3.2f;
+  Tape tape(1);
+  const Var w = RoundedWeights(&tape, &q, WeightRounding::kStraightThrough);
+  const std::vector<float> gradient = Uniform(108, -1, 1, 13);
+  tape.Backward(w, gradient);
+  EXPECT_EQ(q.level.gradient[0], 0);
+  EXPECT_EQ(q.level.gradient[27], gradient[27] * q.scale.value[1]);
+  for (size_t n = 0; n < 4; ++n) {
+    double wanted = 0;
+    for (size_t i = n * 27; i < (n + 1) * 27; ++i)
+      wanted += static_cast<double>(gradient[i]) * static_cast<double>(tape.value(w)[i] / q.scale.value[n]);
+    EXPECT_NEAR(q.scale.gradient[n], wanted, 1e-4) << n;
+  }
+}
+
 TEST(AdaRound, SaturatedAlphaIsTheHardWeight) {
   WeightQuantizer q = Example(Weights());
   q.alpha.value = Uniform(108, -1, 1, 12);

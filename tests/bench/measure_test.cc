@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // aq_bench's arithmetic: statistics, and when the loop ends.
+#include "bench/measure.h"
+
 #include <gtest/gtest.h>
 
-#include "bench/measure.h"
 #include "bench/statistics.h"
 
 namespace aq::bench {

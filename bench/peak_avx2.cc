@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// Limits of AVX2. The instructions are written out, so that no compiler finds a shorter way; their operands stay in
+// registers. Eight to twelve independent sums hide the latency.
+#include <immintrin.h>
+
+#include "bench/peak_kernels.h"
+#include "kernels/isa/unroll.h"
+
+namespace aq::bench {
+namespace {
+
+// step(sum) `steps` times for each of kSums sums.
+template <int kSums, class Step>
+AQ_INLINE void Repeat(size_t steps, Step step) {
+  __m256i sums[kSums];
+  Unroll<kSums>([&](auto j) AQ_LAMBDA { sums[j] = _mm256_setzero_si256(); });
+  for (size_t i = 0; i < steps; ++i) Unroll<kSums>([&](auto j) AQ_LAMBDA { step(sums[j]); });
+}
+
+}  // namespace
+
+void peak_avx2_fma(size_t steps) {
+  const __m256 a = _mm256_setzero_ps();
+  Repeat<12>(steps, [&](__m256i& sum) AQ_LAMBDA { asm volatile("vfmadd231ps %1, %1, %0" : "+x"(sum) : "x"(a)); });
+}
+
+void peak_avx2_madd(size_t steps) {
+  const __m256i a = _mm256_setzero_si256();
+  Repeat<8>(steps, [&](__m256i& sum) AQ_LAMBDA {
+    __m256i product;
+    asm volatile("vpmaddwd %2, %2, %1\n vpaddd %1, %0, %0" : "+x"(sum), "=&x"(product) : "x"(a));
+  });
+}
+
+void peak_avx2_maddubs_madd(size_t steps) {
+  const __m256i a = _mm256_setzero_si256();
+  Repeat<8>(steps, [&](__m256i& sum) AQ_LAMBDA {
+    __m256i product;
+    asm volatile("vpmaddubsw %2, %2, %1\n vpmaddwd %2, %1, %1\n vpaddd %1, %0, %0"
+                 : "+x"(sum), "=&x"(product)
+                 : "x"(a));
+  });
+}
+
+void peak_avx2_maddubs(size_t steps) {
+  const __m256i a = _mm256_setzero_si256();
+  Repeat<8>(steps, [&](__m256i& sum) AQ_LAMBDA {
+    __m256i product;
+    asm volatile("vpmaddubsw %2, %2, %1\n vpaddw %1, %0, %0" : "+x"(sum), "=&x"(product) : "x"(a));
+  });
+}
+
+void peak_avx2_lookup(size_t steps) {
+  const __m256i a = _mm256_setzero_si256();
+  Repeat<8>(steps, [&](__m256i& sum) AQ_LAMBDA {
+    __m256i product;
+    asm volatile("vpshufb %2, %2, %1\n vpaddb %1, %0, %0" : "+x"(sum), "=&x"(product) : "x"(a));
+  });
+}
+
+void read_avx2(const uint8_t* memory, size_t bytes) {
+  __m256i seen[4];
+  Unroll<4>([&](auto j) AQ_LAMBDA { seen[j] = _mm256_setzero_si256(); });
+  for (const uint8_t* end = memory + bytes; memory != end; memory += 128) {
+    Unroll<4>([&](auto j) AQ_LAMBDA {
+      asm volatile("vpor %1, %0, %0" : "+x"(seen[j]) : "m"(*reinterpret_cast<const __m256i_u*>(memory + 32 * j)));
+    });
+  }
+}
+
+}  // namespace aq::bench

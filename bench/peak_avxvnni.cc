@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// Limit of AVX-VNNI: 32 products and their sums in one instruction.
+#include <immintrin.h>
+
+#include "bench/peak_kernels.h"
+#include "kernels/isa/unroll.h"
+
+namespace aq::bench {
+
+void peak_avxvnni_dot(size_t steps) {
+  const __m256i a = _mm256_setzero_si256();
+  __m256i sums[12];
+  Unroll<12>([&](auto j) AQ_LAMBDA { sums[j] = _mm256_setzero_si256(); });
+  for (size_t i = 0; i < steps; ++i) {
+    Unroll<12>([&](auto j) AQ_LAMBDA { asm volatile("%{vex%} vpdpbusd %1, %1, %0" : "+x"(sums[j]) : "x"(a)); });
+  }
+}
+
+}  // namespace aq::bench

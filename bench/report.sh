@@ -1,0 +1,132 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Measures everything in bench/report.md and prints it as that file. Not a test: nothing fails when it is slow.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+if [[ "${1:-}" == -h || "${1:-}" == --help ]]; then
+  cat <<'TEXT'
+Usage: report.sh [BIN] >bench/report.md
+BIN is the folder with aq_bench (build/release/bin); MIN_SECS (0.5) the seconds at least for each layer and network.
+TEXT
+  exit 0
+fi
+bench=${1:-build/release/bin}/aq_bench
+min_secs=${MIN_SECS:-0.5}
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+
+load() { cut -d ' ' -f 1 /proc/loadavg; }
+layers() { "$bench" --quiet --min-secs "$min_secs" --layers "$@"; }
+has_isa() { "$bench" --quiet --peak --isa "$1" --num-runs 1 >"$folder/isa" 2>/dev/null; }
+
+# isa bits -> "| isa | bits | aq | xnnpack | faster | onednn | faster |" of the layers whose names begin with `$3`.
+sum_row() {
+  jq -r --arg kind "$3" '
+    def r: . * 1000 | round / 1000;
+    [.layers[] | select(.name | startswith($kind))] as $l
+    | [($l | map(.count * .aq_ms) | add), ($l | map(.count * .xnnpack_ms) | add), ($l | map(.count * .onednn_ms) | add)]
+      as [$aq, $xnnpack, $onednn]
+    | "| \(.isa) | \(.bits) | \($aq | r) | \($xnnpack | r) | \($xnnpack / $aq | r) | \($onednn | r) | \($onednn / $aq | r) |"
+    ' "$folder/$1_$2.json"
+}
+sum_table() {
+  echo "| isa | bits | aq ms | xnnpack ms | aq is faster | onednn ms | aq is faster |"
+  echo "|---|---|---:|---:|---:|---:|---:|"
+  local isa bits
+  for isa in "${isas[@]}"; do
+    for bits in w8a8 w4a8 w2a8 w4a4 w2a2; do sum_row "$isa" "$bits" "$1"; done
+  done
+}
+
+isas=()
+for isa in avx2 avxvnni avx512vnni; do
+  if has_isa "$isa" && layers mobilenet_v2 --isa "$isa" --num-runs 1 --min-secs 0 >"$folder/isa" 2>&1; then
+    isas+=("$isa")
+  fi
+done
+load_before=$(load)
+
+cat <<TEXT
+# Measured
+
+Made by \`bench/report.sh >bench/report.md\`; each table is one call of \`aq_bench\`, whose \`--help\` shows the modes.
+
+- $("$bench" --synthetic mobilenet_v2 --num-runs 1 --min-secs 0 --warmup-runs 0 2>&1 >"$folder/none" | tr -s ' ')
+- $(nproc) cores, $(date -u +%Y-%m-%d); 1-minute load when this began: $load_before, and while it ran: see the end.
+- Times of layers are CPU time of one thread, medians; ours, the peers' and the instructions that bound us take turns
+  call by call, so ratios and percentages hold on a busy machine, milliseconds less so.
+- "aq is faster" is their time through ours. XNNPACK and oneDNN run int8 whatever the bits of ours; on avx2 oneDNN adds
+  byte products with saturation (pmaddubsw), so its results are not exact, ours are.
+- First and last layer are 8-bit throughout. A layer is timed without its residual; a network with it.
+
+## Limits of this core
+
+$("$bench" --quiet --peak --num-runs 201)
+
+TEXT
+
+for isa in "${isas[@]}"; do
+  for bits in w8a8 w4a8 w2a8 w4a4 w2a2; do
+    layers resnet18 --bits "$bits" --isa "$isa" --against xnnpack,onednn -o json >"$folder/${isa}_$bits.json"
+  done
+done
+echo "## ResNet-18, sum of its layers"
+echo
+sum_table ""
+echo
+echo "Its first layer, 7x7 with 3 channels:"
+echo
+echo "| isa | bits | aq ms | xnnpack ms | aq is faster | onednn ms | aq is faster |"
+echo "|---|---|---:|---:|---:|---:|---:|"
+for isa in "${isas[@]}"; do sum_row "$isa" w8a8 "conv 7x7"; done
+echo
+for isa in "${isas[@]}"; do
+  for bits in w8a8 w4a4; do
+    echo "### Its layers: $isa, $bits"
+    echo
+    layers resnet18 --bits "$bits" --isa "$isa" --against xnnpack,onednn
+    echo
+  done
+done
+
+for isa in "${isas[@]}"; do
+  for bits in w8a8 w4a8 w2a8 w4a4 w2a2; do
+    layers mobilenet_v2 --bits "$bits" --isa "$isa" --against xnnpack,onednn --min-secs 0.1 -o json \
+      >"$folder/${isa}_$bits.json"
+  done
+done
+echo "## MobileNetV2, sum of its layers"
+echo
+sum_table ""
+echo
+echo "Its depthwise layers:"
+echo
+sum_table "dw"
+echo
+
+echo "## Learned borders against nearest, ResNet-18"
+echo
+echo "| isa | bits | table ms | nearest ms | nearest through table |"
+echo "|---|---|---:|---:|---:|"
+for isa in "${isas[@]}"; do
+  for bits in w8a8 w4a4 w2a2; do
+    layers resnet18 --bits "$bits" --isa "$isa" --border table |
+      awk -F '|' -v isa="$isa" -v bits="$bits" '$2 == " network " { print "| " isa " | " bits " |" $7 "|" $10 "|" $11 "|" }'
+  done
+done
+echo
+echo "## Whole networks, made-up weights"
+echo
+echo "Wall time of a run, CPU time of a run (all threads), file, peak memory of the process (MiB)."
+echo
+header=true
+for network in resnet18 mobilenet_v2; do
+  for bits in w8a8 w4a8 w4a4 w2a2; do
+    table=$("$bench" --quiet --synthetic "$network" --bits "$bits" --num-threads 1,2 --min-secs "$min_secs")
+    if $header; then echo "$table"; else tail -n +3 <<<"$table"; fi
+    header=false
+  done
+done
+echo
+echo "1-minute load at the end: $(load)."
