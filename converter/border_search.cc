@@ -37,32 +37,6 @@ Status SearchBorders(const std::vector<UnitNetwork::Activation*>& activations,
   return {};
 }
 
-void OutputError::Add(const training::Tape& tape, training::Var output, const float* target) {
-  const Shape& shape = tape.shape(output);
-  const int64_t channels = shape[1], area = tape.count(output) / shape[0] / channels;
-  channels_.resize(static_cast<size_t>(channels));
-  const float* x = tape.value(output);
-  for (int64_t i = 0; i < tape.count(output); ++i) {
-    Sums& sums = channels_[static_cast<size_t>(i / area % channels)];
-    const double t = static_cast<double>(target[i]), y = static_cast<double>(x[i]);
-    sums.t += t, sums.y += y, sums.tt += t * t, sums.ty += t * y, sums.yy += y * y;
-  }
-  count_ += static_cast<double>(shape[0] * area);
-}
-
-double OutputError::Loss() const {
-  constexpr double kAnswerWeight = 100;  // about how many inputs a next layer adds up
-  double loss = 0;
-  for (const Sums& sums : channels_) {
-    const double missing =
-        (sums.tt - sums.t * sums.t / count_) - (sums.ty - sums.t * sums.y / count_);  // (1 - g) var(t)
-    const double variance = sums.tt - sums.t * sums.t / count_;
-    loss += sums.tt - 2 * sums.ty + sums.yy;
-    if (variance > 0) loss += kAnswerWeight * missing * missing / variance;
-  }
-  return loss / count_;
-}
-
 void ChannelMeans::Add(const training::Tape& tape, training::Var value) {
   const Shape& shape = tape.shape(value);
   const int64_t channels = shape[1], area = tape.count(value) / shape[0] / channels;

@@ -199,16 +199,19 @@ class Reconstruction {
   Status Search(const Unit& unit, const std::vector<SampleCache>& targets, Tape* tape) {
     const std::vector<UnitNetwork::Activation*> activations = network_.Activations(unit);
     AQ_RETURN_IF_ERROR(MatchMeans(unit, exact_, tape));
+    const int64_t images = std::min(images_, kSearchImages);
     const auto loss = [&]() -> Result<double> {
-      std::vector<OutputError> errors(targets.size());
+      double sum = 0;
       const auto forward = [&](std::vector<Var>* values) { return network_.Forward(tape, unit, {}, values); };
-      const auto consume = [&](int64_t begin, int64_t, const std::vector<Var>& values) {
-        for (size_t o = 0; o < targets.size(); ++o)
-          errors[o].Add(*tape, values[static_cast<size_t>(unit.outputs[o])], targets[o].At(begin));
+      const auto consume = [&](int64_t begin, int64_t count, const std::vector<Var>& values) {
+        for (size_t o = 0; o < targets.size(); ++o) {
+          const Var target = tape->Constant(targets[o].BatchShape(count), targets[o].At(begin));
+          const Var error = MeanSquaredError(tape, values[static_cast<size_t>(unit.outputs[o])], target);
+          sum += static_cast<double>(tape->scalar(error)) * static_cast<double>(count);
+        }
       };
-      AQ_RETURN_IF_ERROR(ForBatches(unit, exact_, std::min(images_, kSearchImages), tape, forward, consume));
-      return std::accumulate(errors.begin(), errors.end(), 0.0,
-                             [](double sum, const OutputError& error) { return sum + error.Loss(); });
+      AQ_RETURN_IF_ERROR(ForBatches(unit, exact_, images, tape, forward, consume));
+      return sum;
     };
     AQ_RETURN_IF_ERROR(SearchBorders(activations, loss));
     for (UnitNetwork::Activation* activation : activations) activation->quantizer.border.is_trained = false;

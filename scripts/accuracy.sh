@@ -43,6 +43,7 @@ networks=(
 
 # row | options of `aq convert`. Bias correction is on in all of them.
 learned="--rounding adaptive --learn-biases"
+tuned="--tune-iterations 400"  # end to end, after the blocks: tables of its own
 rows=(
   "nearest|--rounding nearest"
   "search|--rounding search"
@@ -52,6 +53,9 @@ rows=(
   "+ affine-channel|$learned --border affine-channel"
   "+ free|$learned --border free"
   "+ free-channel|$learned --border free-channel"
+  "+ learned biases, tuned|$learned --border none $tuned"
+  "+ affine-channel, tuned|$learned --border affine-channel $tuned"
+  "+ free-channel, tuned|$learned --border free-channel $tuned"
   "squant|--rounding nearest --weights squant"
   "equalised|--rounding nearest --equalize"
   "ranges cosine|--rounding nearest --ranges cosine"
@@ -68,6 +72,7 @@ baselines="nearest;squant;equalised;ranges cosine;ranges aciq;without data;witho
 tables=(
   "Borders, CIFAR-10 and Fashion-MNIST|resnet8 resnet20 resnet56 fashion|w4a4 w2a2|$blocks|1 2 3|1024|$protocol"
   "Borders, mixed widths|resnet20 resnet56|w2a4 w4a2|$blocks|1|1024|$protocol"
+  "End-to-end tuning and 8-bit shortcuts|resnet20 resnet56|w2a2 w2a2r8 w4a4|+ learned biases;+ affine-channel;+ free-channel;+ learned biases, tuned;+ affine-channel, tuned;+ free-channel, tuned|1 2 3|1024|$protocol"
   "Baselines without training|resnet8 resnet20 resnet56|w8a8 w4a4|$baselines|1|1024|$protocol"
   "ImageNet|mobilenet_v2 mobilenet_v1 mobileone squeezenet|w8a8 w4a8 w4a4|nearest;+ learned biases;+ affine-channel|1|512|$protocol"
 )

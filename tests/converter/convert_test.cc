@@ -371,8 +371,9 @@ class WrongSize : public RandomImages {
 TEST(Convert, RefusesWhatCannotWork) {
   const Graph chain = ConvChain();
   const ConvertOptions options = Options({8, 8});
+  // Neither images nor BatchNorm statistics.
   EXPECT_EQ(Convert(chain, RandomImages(0, {1, 3, 9, 11}, 1), options, nullptr, nullptr).status().code(),
-            Code::kInvalidArgument);
+            Code::kUnsupported);
   const Status wrong_size = Convert(chain, WrongSize(4, {1, 3, 9, 11}, 1), options, nullptr, nullptr).status();
   EXPECT_EQ(wrong_size.code(), Code::kInvalidArgument);
   EXPECT_NE(wrong_size.message().find("7 bytes"), std::string::npos) << wrong_size.message();

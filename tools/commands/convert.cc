@@ -173,6 +173,9 @@ Status Convert(const Flags& flags, const CommonFlags& common) {
   AQ_ASSIGN_OR_RETURN(options.preprocess, ResolvePreprocess(flags.preprocess, dataset.get()));
   AQ_RETURN_IF_ERROR(CheckChannels(options.preprocess, shape));
   const InputSource images(dataset.get(), options.preprocess, shape);
+  if (dataset && images.size() == 0) {  // the library would take it for "none"
+    return Error(Code::kInvalidArgument, "no calibration images in %s", flags.calib.c_str());
+  }
   if (dataset) options.calibration_count = std::min(options.calibration_count, images.size());
 
   ConvertReport report;
