@@ -17,6 +17,7 @@ namespace {
 
 constexpr size_t kTaps = 9;
 constexpr size_t kDepth = 256;     // input channels of a tile
+constexpr size_t kWidenSteps = 8;  // of tiles that sum in int16: what w4a8 needs
 constexpr size_t kChannels = 256;  // of depthwise and row functions
 
 AlignedBlock Bytes(size_t size) {
@@ -66,13 +67,12 @@ void SetRate(benchmark::State& state, const char* name, double per_iteration) {
 void RunGemm(benchmark::State& state, const GemmKernel& kernel) {
   const size_t mr = static_cast<size_t>(kernel.mr), nr = static_cast<size_t>(kernel.nr);
   const EightBitOutput output;
-  const AlignedBlock activations = Bytes(kTaps * mr * kDepth);
+  const size_t activation_bytes = kernel.weight_bits == 16 ? 2 : 1;
+  const AlignedBlock activations = Bytes(kTaps * mr * kDepth * activation_bytes);
   const AlignedBlock weights = Bytes(kTaps * kDepth * nr * static_cast<size_t>(kernel.weight_bits) / 8);
   AlignedBlock codes = AlignedBlock::Allocate(mr * nr);
   std::vector<const uint8_t*> rows;
-  std::vector<void*> out;
-  for (size_t i = 0; i < kTaps * mr; ++i) rows.push_back(activations.data() + i * kDepth);
-  for (size_t i = 0; i < mr; ++i) out.push_back(codes.data() + i * nr);
+  for (size_t i = 0; i < kTaps * mr; ++i) rows.push_back(activations.data() + i * kDepth * activation_bytes);
   const std::vector<int32_t> bias(nr);
   const int8_t codebook[16] = {0, 1, -2, -1, 0, 1, -2, -1, 0, 1, -2, -1, 0, 1, -2, -1};
   GemmTile tile;
@@ -83,9 +83,10 @@ void RunGemm(benchmark::State& state, const GemmKernel& kernel) {
   tile.codebook = codebook;
   tile.bias = bias.data();
   tile.requantize = &output.of_accumulators();
+  tile.widen_steps = kWidenSteps;
   tile.m = kernel.mr;
-  tile.columns = nr;
-  tile.out = out.data();
+  tile.columns = tile.stride = nr;
+  tile.out[0] = codes.data();
   for (auto _ : state) {
     kernel.run(tile);
     benchmark::ClobberMemory();
@@ -93,29 +94,29 @@ void RunGemm(benchmark::State& state, const GemmKernel& kernel) {
   SetRate(state, "GMAC/s", static_cast<double>(kTaps * kDepth * mr * nr));
 }
 
-// One pixel of a 3x3 depthwise convolution.
+// As many pixels of a 3x3 depthwise convolution as a tile takes.
 void RunDepthwise(benchmark::State& state, const DepthwiseKernel& kernel) {
   const EightBitOutput output;
   const AlignedBlock activations = Bytes(kTaps * kChannels);
-  const std::vector<int16_t> weights(kTaps * kChannels, 3);
+  const AlignedBlock weights = Bytes((kTaps + 1) * kChannels * sizeof(int16_t));
   const std::vector<int32_t> bias(kChannels);
-  AlignedBlock codes = AlignedBlock::Allocate(kChannels);
+  AlignedBlock codes = AlignedBlock::Allocate(kDepthwisePixels * kChannels);
   std::vector<const uint8_t*> rows;
-  for (size_t i = 0; i < kTaps; ++i) rows.push_back(activations.data() + i * kChannels);
-  void* out = codes.data();
+  for (size_t i = 0; i < kDepthwisePixels * kTaps; ++i) rows.push_back(activations.data() + i % kTaps * kChannels);
   DepthwiseTile tile;
   tile.rows = rows.data();
+  tile.m = kDepthwisePixels;
   tile.taps = kTaps;
   tile.channels = kChannels;
   tile.weights = weights.data();
   tile.bias = bias.data();
   tile.requantize = &output.of_accumulators();
-  tile.out = &out;
+  tile.out[0] = codes.data();
   for (auto _ : state) {
     kernel.run(tile);
     benchmark::ClobberMemory();
   }
-  SetRate(state, "GMAC/s", static_cast<double>(kTaps * kChannels));
+  SetRate(state, "GMAC/s", static_cast<double>(kDepthwisePixels * kTaps * kChannels));
 }
 
 // Row functions on one row of 256 channels; `run` calls one of them.
@@ -167,15 +168,10 @@ void Register(IsaSet isas) {
     benchmark::RegisterBenchmark((std::string("gemm/") + kernel.name).c_str(),
                                  [&kernel](benchmark::State& state) { RunGemm(state, kernel); });
   }
-  // The depthwise table is known by what each set of ISAs selects from it.
-  const DepthwiseKernel* last = nullptr;
-  for (int i = 0; i < kIsaCount; ++i) {
-    const uint32_t up_to = (2u << i) - 1;
-    const DepthwiseKernel* kernel = SelectDepthwise(IsaSet(isas.bits() & up_to));
-    if (kernel == last || kernel == nullptr) continue;
-    last = kernel;
-    benchmark::RegisterBenchmark((std::string("depthwise/") + kernel->name).c_str(),
-                                 [kernel](benchmark::State& state) { RunDepthwise(state, *kernel); });
+  for (const DepthwiseKernel& kernel : AllDepthwiseKernels()) {
+    if (!isas.Has(kernel.isa)) continue;
+    benchmark::RegisterBenchmark((std::string("depthwise/") + kernel.name).c_str(),
+                                 [&kernel](benchmark::State& state) { RunDepthwise(state, kernel); });
   }
   for (const RowKernels& kernels : AllRowKernels()) {
     if (!isas.Has(kernels.isa)) continue;

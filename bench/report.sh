@@ -18,16 +18,21 @@ trap 'rm -rf "$folder"' EXIT
 
 load() { cut -d ' ' -f 1 /proc/loadavg; }
 layers() { "$bench" --quiet --min-secs "$min_secs" --layers "$@"; }
-has_isa() { "$bench" --quiet --peak --isa "$1" --num-runs 1 >"$folder/isa" 2>/dev/null; }
+# An ISA that this machine, and kernels of this build, have.
+has_isa() {
+  "$bench" --quiet --synthetic mobilenet_v2 --isa "$1" --num-runs 1 --min-secs 0 --warmup-runs 0 >"$folder/isa" 2>&1
+}
 
 # isa bits -> "| isa | bits | aq | xnnpack | faster | onednn | faster |" of the layers whose names begin with `$3`.
 sum_row() {
   jq -r --arg kind "$3" '
-    def r: . * 1000 | round / 1000;
+    def ms: . * 1000 | round / 1000;
+    def ratio: . * 100 | round / 100;
     [.layers[] | select(.name | startswith($kind))] as $l
     | [($l | map(.count * .aq_ms) | add), ($l | map(.count * .xnnpack_ms) | add), ($l | map(.count * .onednn_ms) | add)]
       as [$aq, $xnnpack, $onednn]
-    | "| \(.isa) | \(.bits) | \($aq | r) | \($xnnpack | r) | \($xnnpack / $aq | r) | \($onednn | r) | \($onednn / $aq | r) |"
+    | "| \(.isa) | \(.bits) | \($aq | ms) | \($xnnpack | ms) | \($xnnpack / $aq | ratio) | \($onednn | ms) " +
+      "| \($onednn / $aq | ratio) |"
     ' "$folder/$1_$2.json"
 }
 sum_table() {
@@ -41,9 +46,7 @@ sum_table() {
 
 isas=()
 for isa in avx2 avxvnni avx512vnni; do
-  if has_isa "$isa" && layers mobilenet_v2 --isa "$isa" --num-runs 1 --min-secs 0 >"$folder/isa" 2>&1; then
-    isas+=("$isa")
-  fi
+  if has_isa "$isa"; then isas+=("$isa"); fi
 done
 load_before=$(load)
 
@@ -53,11 +56,12 @@ cat <<TEXT
 Made by \`bench/report.sh >bench/report.md\`; each table is one call of \`aq_bench\`, whose \`--help\` shows the modes.
 
 - $("$bench" --synthetic mobilenet_v2 --num-runs 1 --min-secs 0 --warmup-runs 0 2>&1 >"$folder/none" | tr -s ' ')
-- $(nproc) cores, $(date -u +%Y-%m-%d); 1-minute load when this began: $load_before, and while it ran: see the end.
+- $(nproc) cores, $(date -u +%Y-%m-%d); 1-minute load when this began: $load_before, when it ended: last line. A load above the number of
+  cores means that the machine was busy with other jobs: then wall times and 2 threads say nothing.
 - Times of layers are CPU time of one thread, medians; ours, the peers' and the instructions that bound us take turns
   call by call, so ratios and percentages hold on a busy machine, milliseconds less so.
 - "aq is faster" is their time through ours. XNNPACK and oneDNN run int8 whatever the bits of ours; on avx2 oneDNN adds
-  byte products with saturation (pmaddubsw), so its results are not exact, ours are.
+  byte products with saturation (pmaddubsw), so its results may differ from the exact ones; ours do not.
 - First and last layer are 8-bit throughout. A layer is timed without its residual; a network with it.
 
 ## Limits of this core
@@ -82,7 +86,7 @@ echo "|---|---|---:|---:|---:|---:|---:|"
 for isa in "${isas[@]}"; do sum_row "$isa" w8a8 "conv 7x7"; done
 echo
 for isa in "${isas[@]}"; do
-  for bits in w8a8 w4a4; do
+  for bits in w8a8 w2a2; do
     echo "### Its layers: $isa, $bits"
     echo
     layers resnet18 --bits "$bits" --isa "$isa" --against xnnpack,onednn
@@ -92,8 +96,7 @@ done
 
 for isa in "${isas[@]}"; do
   for bits in w8a8 w4a8 w2a8 w4a4 w2a2; do
-    layers mobilenet_v2 --bits "$bits" --isa "$isa" --against xnnpack,onednn --min-secs 0.1 -o json \
-      >"$folder/${isa}_$bits.json"
+    layers mobilenet_v2 --bits "$bits" --isa "$isa" --against xnnpack,onednn -o json >"$folder/${isa}_$bits.json"
   done
 done
 echo "## MobileNetV2, sum of its layers"

@@ -11,6 +11,7 @@
 #include "converter/equalize.h"
 #include "converter/passes.h"
 #include "converter/quantize.h"
+#include "converter/recipe.h"
 #include "converter/reconstruct.h"
 #include "converter/report.h"
 #include "converter/simulate.h"
@@ -63,6 +64,16 @@ Status CheckAndMeasure(const Graph& graph, const ActivationPlan& plan, const Qua
   return check->Verdict();
 }
 
+// Eight bits are as good as float: without anything narrower there is nothing to learn.
+bool HasLowBits(const Graph& graph, const ActivationPlan& plan) {
+  for (size_t i = 0; i < graph.nodes.size(); ++i)
+    if (IsWeightLayer(graph.nodes[i]) && plan.bits[i].weights < 8) return true;
+  for (const std::vector<int>& widths : plan.widths)
+    for (const int width : widths)
+      if (width < 8) return true;
+  return false;
+}
+
 }  // namespace
 
 bool Preprocess::IsIdentity() const {
@@ -89,12 +100,13 @@ const char* BorderName(Border border) {
 }
 
 Result<std::vector<uint8_t>> Convert(const Graph& original, const ImageSource& given_images,
-                                     const ConvertOptions& options, const Progress& progress, ConvertReport* report) {
+                                     const ConvertOptions& wanted, const Progress& progress, ConvertReport* report) {
   const auto start = std::chrono::steady_clock::now();
   ConvertReport local;
   if (!report) report = &local;
   *report = {};
-  AQ_RETURN_IF_ERROR(CheckArguments(original, given_images, options));
+  AQ_RETURN_IF_ERROR(CheckArguments(original, given_images, wanted));
+  ConvertOptions options = wanted;
   Graph equalized;
   if (options.equalize) {
     equalized = original;
@@ -108,6 +120,7 @@ Result<std::vector<uint8_t>> Convert(const Graph& original, const ImageSource& g
   const ImageSource& images = has_images ? given_images : noise;
   const std::vector<size_t> chosen = ChooseImages(images.size(), options.calibration_count, options.seed);
   AQ_ASSIGN_OR_RETURN(const ActivationPlan plan, PlanActivations(graph, options));
+  if (!HasLowBits(graph, plan)) options.rounding = Rounding::kNearest;
   Calibration calibration;
   std::vector<ValueDistribution> distributions;
   if (has_images) {

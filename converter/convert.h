@@ -61,10 +61,11 @@ struct ConvertOptions {
   Rounding rounding = Rounding::kNearest;
   WeightCodes weight_codes = WeightCodes::kNearest;
   bool equalize = false;  // cross-layer equalisation (DFQ) before anything else
-  Border border = Border::kNone;
-  int64_t iterations = 600;     // of each unit's reconstruction
-  bool learn_biases = false;    // reconstruction moves biases, too
-  int64_t tune_iterations = 0;  // of the whole network after the last unit; 0: none
+  // For adaptive rounding; chosen on held-back calibration images, docs/accuracy.md.
+  Border border = Border::kAffineChannel;
+  int64_t iterations = 300;        // of each unit's reconstruction
+  bool learn_biases = true;        // reconstruction moves biases, too
+  int64_t tune_iterations = 1000;  // of the whole network after the last unit; 0: none
   uint64_t seed = 1;
   int num_threads = 1;
   size_t calibration_count = 256;  // images used, at most the source's size
@@ -91,7 +92,7 @@ struct UnitReport {
   bool is_trained = false;  // false: nothing below 8 bits to learn
   double loss_before = 0, loss_after = 0, seconds = 0;
 };
-// Tuning of the whole network. Divergences: mean KL of the quantised from the float outputs, nats, on held-back images.
+// Tuning of the whole network. Divergences of the quantised from the float outputs on held-back images (losses.h).
 struct TuneReport {
   int64_t iterations = 0;  // 0: not tuned
   double divergence_before = 0, divergence_after = 0, seconds = 0;

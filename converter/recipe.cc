@@ -108,10 +108,14 @@ Status ReadDefault(const Json& json, ConvertOptions* options) {
       return Error(Code::kInvalidArgument, "recipe: range method '%s'; minmax, percentile, mse, cosine or aciq",
                    method.c_str());
   }
-  std::string rounding = "nearest";
+  std::string rounding;
   AQ_RETURN_IF_ERROR(ReadString(json, "rounding", &rounding));
-  if (rounding != "nearest")
-    return Error(Code::kUnsupported, "recipe: rounding '%s'; only 'nearest' exists", rounding.c_str());
+  if (rounding == "nearest")
+    options->rounding = Rounding::kNearest;
+  else if (rounding == "adaptive")
+    options->rounding = Rounding::kAdaptive;
+  else if (!rounding.empty())
+    return Error(Code::kInvalidArgument, "recipe: rounding '%s'; nearest or adaptive", rounding.c_str());
   return {};
 }
 

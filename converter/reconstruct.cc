@@ -61,17 +61,15 @@ class Reconstruction {
         std::copy(input.data.begin(), input.data.end(), cache->At(static_cast<int64_t>(begin)));
       if (!options_.checkpoint.empty()) fingerprint.Add(pixels);
     }
-    SampleCache inputs;  // of the whole network, for tuning
+    if (!options_.checkpoint.empty()) AQ_RETURN_IF_ERROR(OpenCheckpoint(&fingerprint));
+    SampleCache inputs;
     if (options_.tune_iterations > 0) {
       AQ_ASSIGN_OR_RETURN(inputs, MakeCache(graph_.input));
-      std::copy_n(exact_.At(0), exact_.per_image * images_, inputs.At(0));
+      std::copy_n(exact_.At(0), images_ * exact_.per_image, inputs.At(0));
     }
-    if (!options_.checkpoint.empty()) AQ_RETURN_IF_ERROR(OpenCheckpoint(&fingerprint));
     for (unit_ = 0; unit_ < units_.size(); ++unit_) AQ_RETURN_IF_ERROR(RunUnit(units_[unit_], &report->units));
-    if (options_.tune_iterations > 0) {
-      const std::span<const float> pixels(inputs.At(0), static_cast<size_t>(inputs.per_image * images_));
-      AQ_RETURN_IF_ERROR(Tune(graph_, pixels, options_, progress_, &network_, &report->tuning));
-    }
+    if (options_.tune_iterations > 0)
+      AQ_RETURN_IF_ERROR(Tune(graph_, inputs.At(0), images_, options_, progress_, &network_, &report->tuning));
     return network_.Export();
   }
 

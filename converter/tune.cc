@@ -21,8 +21,10 @@ using training::Parameter;
 using training::Tape;
 using training::Var;
 
-constexpr int64_t kBatch = 32;
-constexpr int64_t kHeldBack = 8;  // every eighth image judges, the others train
+constexpr int64_t kBatch = 32, kSmallestBatch = 4;
+constexpr int64_t kTapeFloats = int64_t{1} << 29;  // 2 GiB: with wide images the batch is smaller
+constexpr int64_t kTapeCopies = 10;  // floats the tape holds per activation: values, gradients, blocked layouts, masks
+constexpr int64_t kHeldBack = 8;     // every eighth image judges, the others train
 constexpr float kTemperature = 2, kFeatureWeight = 0.1f;
 constexpr float kLevelRate = 3e-3f, kStepRate = 2e-3f, kBorderRate = 2e-3f, kBiasRate = 2e-3f;
 constexpr float kScaleRate = 1e-3f;              // relative to the layer's mean scale
@@ -46,7 +48,7 @@ float MeanPower(const Tape& tape, Var v) {
 
 class Tuning {
  public:
-  Tuning(const Graph& graph, std::span<const float> images, const ConvertOptions& options, UnitNetwork* network)
+  Tuning(const Graph& graph, const float* images, int64_t count, const ConvertOptions& options, UnitNetwork* network)
       : graph_(graph),
         images_(images),
         options_(options),
@@ -60,7 +62,9 @@ class Tuning {
     whole_.outputs = graph.outputs;
     layers_ = network_.Layers(whole_);
     activations_ = network_.AllActivations();
-    const int64_t count = static_cast<int64_t>(images.size()) / image_size_;
+    int64_t floats = 0;
+    for (const Value& value : graph.values) floats += Elements(value.shape) * kTapeCopies;
+    batch_ = static_cast<size_t>(std::clamp(kTapeFloats / floats, kSmallestBatch, kBatch));
     for (int64_t i = 0; i < count; ++i) (i % kHeldBack == 0 && count > 1 ? held_back_ : training_).push_back(i);
     if (held_back_.empty()) held_back_ = training_;
   }
@@ -152,19 +156,20 @@ class Tuning {
     return terms;
   }
 
-  // Mean over the held-back images, as they are, of KL(float || quantised), the outputs' sum; in nats.
+  // Mean over the held-back images, as they are, of what training minimises. Softened: plain KL says more about how
+  // sure the network is of its few mistakes than about their number.
   Result<double> HeldBackDivergence() {
     double sum = 0;
-    for (size_t begin = 0; begin < held_back_.size(); begin += static_cast<size_t>(kBatch)) {
-      const size_t count = std::min(held_back_.size() - begin, static_cast<size_t>(kBatch));
+    for (size_t begin = 0; begin < held_back_.size(); begin += batch_) {
+      const size_t count = std::min(held_back_.size() - begin, batch_);
       std::vector<float> input;
       for (size_t i = begin; i < begin + count; ++i) {
-        const float* image = images_.data() + held_back_[i] * image_size_;
+        const float* image = images_ + held_back_[i] * image_size_;
         input.insert(input.end(), image, image + image_size_);
       }
       Networks networks;
       AQ_RETURN_IF_ERROR(Forward(input, training::WeightRounding::kHard, &networks));
-      for (const training::WeightedTerm& term : Divergences(networks, 1))
+      for (const training::WeightedTerm& term : Divergences(networks, kTemperature))
         sum += static_cast<double>(tape_.scalar(term.scalar)) * static_cast<double>(count);
     }
     return sum / static_cast<double>(held_back_.size());
@@ -172,12 +177,12 @@ class Tuning {
 
   Status Step(uint64_t iteration, training::Adam* adam) {
     const training::RandomKey key{options_.seed, kStream, iteration};
-    const size_t batch = std::min(training_.size(), static_cast<size_t>(kBatch));
+    const size_t batch = std::min(training_.size(), batch_);
     for (size_t i = 0; i < batch; ++i) {  // the head of a shuffle continued from batch to batch
       const size_t left = training_.size() - i;
       std::swap(training_[i], training_[i + static_cast<size_t>(training::SplitMix64(key.Base() + i) % left)]);
     }
-    Augment(images_.data(), InputShape(), std::span(training_).first(batch), training::SplitMix64(key.Base()), &input_);
+    Augment(images_, InputShape(), std::span(training_).first(batch), training::SplitMix64(key.Base()), &input_);
     Networks networks;
     AQ_RETURN_IF_ERROR(Forward(input_, training::WeightRounding::kStraightThrough, &networks));
     std::vector<training::WeightedTerm> terms = Divergences(networks, kTemperature);
@@ -195,11 +200,12 @@ class Tuning {
   }
 
   const Graph& graph_;
-  const std::span<const float> images_;
+  const float* const images_;
   const ConvertOptions& options_;
   UnitNetwork& network_;
   const ValueId features_;  // what the classifier at the end sees
   const int64_t image_size_;
+  size_t batch_ = 0;
   Unit whole_;
   Tape tape_;
   std::vector<UnitNetwork::Layer*> layers_;
@@ -210,9 +216,9 @@ class Tuning {
 
 }  // namespace
 
-Status Tune(const Graph& graph, std::span<const float> images, const ConvertOptions& options, const Progress& progress,
-            UnitNetwork* network, TuneReport* report) {
-  return Tuning(graph, images, options, network).Run(progress, report);
+Status Tune(const Graph& graph, const float* images, int64_t count, const ConvertOptions& options,
+            const Progress& progress, UnitNetwork* network, TuneReport* report) {
+  return Tuning(graph, images, count, options, network).Run(progress, report);
 }
 
 }  // namespace aq::converter

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // End-to-end tuning: the whole quantised network is distilled from the float network on augmented calibration images,
-// after reconstruct.h has learned it unit by unit. Moves weight levels and scales, biases, activation steps and borders.
-// Called by reconstruct.cc.
+// after reconstruct.h has learned it unit by unit. Moves weight levels and scales, biases, activation steps and
+// borders. Called by reconstruct.cc.
 #pragma once
 
-#include <span>
+#include <cstdint>
 
 #include "converter/convert.h"
 #include "converter/unit_network.h"
@@ -12,9 +12,10 @@
 
 namespace aq::converter {
 
-// images [count][c, h, w]: the network's float input. Every eighth is held back: if the tuned network is no closer to the
-// float one there, it is put back as it was. Same inputs, options and number of threads -> same result.
-Status Tune(const Graph& graph, std::span<const float> images, const ConvertOptions& options, const Progress& progress,
-            UnitNetwork* network, TuneReport* report);
+// images [count][c, h, w]: the network's float input.
+// Every eighth is held back: if the tuned network is no closer to the float one there, it is put back as it was. Same
+// inputs, options and number of threads -> same result.
+Status Tune(const Graph& graph, const float* images, int64_t count, const ConvertOptions& options,
+            const Progress& progress, UnitNetwork* network, TuneReport* report);
 
 }  // namespace aq::converter

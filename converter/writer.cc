@@ -54,7 +54,7 @@ std::string RecipeJson(const Graph& graph, const ActivationPlan& plan, const Con
        {{"weights",
          {{"bits", options.bits.weights}, {"granularity", "channel"}, {"symmetric", !options.asymmetric_weights}}},
         {"activations", {{"bits", options.bits.activations}, {"method", RangesName(options.ranges)}}},
-        {"rounding", "nearest"}}},
+        {"rounding", options.rounding == Rounding::kAdaptive ? "adaptive" : "nearest"}}},
       {"rules", rules}};
   if (options.bits.residual != 0) recipe["default"]["activations"]["residual_bits"] = options.bits.residual;
   return recipe.dump(-1, ' ', /*ensure_ascii=*/true, nlohmann::json::error_handler_t::replace);

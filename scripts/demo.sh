@@ -81,10 +81,9 @@ for recipe in "${recipes[@]}"; do
   echo "  $recipe: $top1 %"
   timing=$("$aq_bench" --quiet "$file" --num-threads 1 -o json </dev/null)
   ms=$(number 3 .median_ms "$timing")
-  # What the file's rounding tables hold: `nearest` if every border and threshold lies in the middle (numerics.h).
-  border=$("$aq" inspect "$file" -o json </dev/null | jq -r '
-    [.tensors[] | (.border // [], .channel_thresholds // [])[] | select(. % 256 != 127)]
-    | if . == [] then "nearest" else "learned" end')
+  # How the file says it was made.
+  border=$("$aq" inspect "$file" -o json </dev/null |
+    jq -r '.metadata | if .["aq.rounding"] == "adaptive" then .["aq.reconstruction"] | fromjson | .border else "nearest" end')
   rows+=$'\n'$(row "$recipe" "$top1 %" "$agreement %" "$(size_of "$file")" "$ms" "$border")
 done
 

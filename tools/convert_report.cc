@@ -72,15 +72,15 @@ std::string ReportJson(const std::string& path, const converter::ConvertReport& 
              ", \"loss_before\": " + Number(unit.loss_before) + ", \"loss_after\": " + Number(unit.loss_after) +
              Format(", \"seconds\": %.2f}", unit.seconds);
   }
-  std::string borders;
-  for (const converter::BorderReport& border : report.borders)
-    borders += (borders.empty() ? "\n    " : ",\n    ") + BorderJson(border);
   const converter::TuneReport& tuning = report.tuning;
   const std::string tuned = Format("  \"tuning\": {\"iterations\": %lld, \"kept\": %s, \"divergence_before\": ",
                                    static_cast<long long>(tuning.iterations), tuning.is_kept ? "true" : "false") +
                             Number(tuning.divergence_before) +
                             ", \"divergence_after\": " + Number(tuning.divergence_after) +
                             Format(", \"seconds\": %.2f},\n", tuning.seconds);
+  std::string borders;
+  for (const converter::BorderReport& border : report.borders)
+    borders += (borders.empty() ? "\n    " : ",\n    ") + BorderJson(border);
   return "{\n  \"schema_version\": 1,\n  \"model\": " + JsonString(path) +
          Format(",\n  \"file_bytes\": %zu,\n  \"seconds\": %.3f,\n", report.file_bytes, report.seconds) +
          Format("  \"checked_tensors\": %zu,\n  \"checked_images\": %zu,\n  \"differences\": %zu,\n",

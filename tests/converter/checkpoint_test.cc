@@ -106,6 +106,7 @@ ConvertOptions Options() {
   options.border = Border::kFreeChannel;
   options.learn_biases = true;
   options.iterations = 30;
+  options.tune_iterations = 5;
   options.scratch_folder = testing::TempDir();
   return options;
 }

@@ -52,6 +52,8 @@ ConvertOptions Options(Bits bits, Border border) {
   options.rounding = Rounding::kAdaptive;
   options.border = border;
   options.iterations = 60;
+  options.learn_biases = false;
+  options.tune_iterations = 0;
   return options;
 }
 
@@ -197,6 +199,16 @@ TEST(Tune, LeavesTheNetworkAloneWhereItDoesNotHelp) {
   }
   EXPECT_GT(kept, 0);
   EXPECT_GT(refused, 0);
+}
+
+TEST(Reconstruct, HasNothingToLearnAtEightBits) {
+  const Graph graph = TinyResNet();
+  ConvertOptions options = Options({8, 8}, Border::kAffineChannel);
+  ConvertReport report;
+  const std::vector<uint8_t> adaptive = MustConvert(graph, options, &report);
+  EXPECT_TRUE(report.units.empty());
+  options.rounding = Rounding::kNearest;
+  EXPECT_EQ(adaptive, MustConvert(graph, options, &report));
 }
 
 TEST(Reconstruct, RefusesToRunWithoutIterations) {

@@ -123,7 +123,7 @@ TEST(Bench, HasHelpAndTheSameExitCodes) {
   const std::string bench = std::string(AQ_BIN) + "/aq_bench";
   const ProcessResult help = RunProcess({bench, "--help"}, {});
   EXPECT_EQ(help.exit_code, 0);
-  EXPECT_NE(help.out.find("Example:\n"), std::string::npos);
+  EXPECT_NE(help.out.find("Examples:\n"), std::string::npos);
   EXPECT_EQ(RunProcess({bench}, {}).exit_code, 2);
   EXPECT_EQ(RunProcess({bench, "x.aqm", "--num_runs=0"}, {}).exit_code, 2);
   EXPECT_EQ(RunProcess({bench, "/nowhere/x.aqm"}, {}).exit_code, 4);

@@ -78,8 +78,9 @@ TEST(CorruptFiles, AreRefusedQuicklyWithAMessage) {
   std::vector<Bytes> models;
   for (const std::string recipe : {"w8a8", "w4a4", "w2a2"}) {
     const std::string path = folder.Path(recipe + ".aqm");
-    const ProcessResult made =
-        RunProcess({aq, "convert", onnx, "-o", path, "--calib", "npy:" + images, "--recipe", recipe}, {});
+    const ProcessResult made = RunProcess({aq, "convert", onnx, "-o", path, "--calib", "npy:" + images, "--recipe",
+                                           recipe, "--iterations", "3", "--tune-iterations", "3"},
+                                          {});
     ASSERT_EQ(made.exit_code, 0) << made.err;
     models.push_back(ReadBytes(path));
     ASSERT_EQ(Load(models.back()).status, AQ_OK) << "the model itself must load";

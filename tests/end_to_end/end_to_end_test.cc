@@ -32,9 +32,9 @@ struct Fixture {
   ProcessResult conversion;
 
   std::vector<std::string> Convert(const std::string& output, const std::string& threads) const {
-    return {"convert",       onnx,   "-o",       output, "--calib",  "cifar10:" + data + "/cifar10/calib_2000.bin",
-            "--calib-count", "64",   "--recipe", "w4a4", "--preset", "imagenet",
-            "--threads",     threads};
+    return {"convert",       onnx,      "-o",        output, "--calib",  "cifar10:" + data + "/cifar10/calib_2000.bin",
+            "--calib-count", "64",      "--recipe",  "w4a4", "--preset", "imagenet",
+            "--rounding",    "nearest", "--threads", threads};
   }
   Fixture() {
     if (!data.empty()) conversion = Aq(Convert(model, "2"), {});

@@ -41,6 +41,8 @@ class Resume : public testing::Test {
                                           "free-channel",
                                           "--iterations",
                                           "20",
+                                          "--tune-iterations",
+                                          "5",
                                           "--threads",
                                           "1"};
     arguments.insert(arguments.end(), more.begin(), more.end());

@@ -30,17 +30,16 @@ constexpr char kNoImages[] = "none";
 constexpr uint64_t kMaxTextBytes = 1 << 20;
 
 struct Flags {
-  std::string model, output, calib, recipe, recipe_file, edges = "qdrop", ranges, rounding = "nearest", border = "none",
-                                                         labels, report;
+  std::string model, output, calib, recipe, recipe_file, edges = "qdrop", ranges, rounding, border, labels, report;
   std::vector<std::string> layers;
-  size_t calib_count = ConvertOptions().calibration_count;
+  size_t calib_count = 0;
   uint64_t seed = ConvertOptions().seed;
   int threads = DefaultThreads();
   int64_t iterations = ConvertOptions().iterations, tune_iterations = ConvertOptions().tune_iterations;
   int residual_bits = 0;
+  bool is_symmetric = false, no_bias_correction = false, fixed_biases = false, is_resumed = false;
   std::string weights = "nearest";
-  bool is_equalized = false, is_resumed = false;
-  bool is_symmetric = false, no_bias_correction = false, learn_biases = false;
+  bool is_equalized = false;
   uint64_t max_memory = ConvertOptions().max_memory_bytes;
   PreprocessFlags preprocess;
 };
@@ -63,6 +62,8 @@ const std::map<std::string, converter::Border> kBorders = {{"none", converter::B
                                                            {"affine-channel", converter::Border::kAffineChannel},
                                                            {"free", converter::Border::kFree},
                                                            {"free-channel", converter::Border::kFreeChannel}};
+
+constexpr size_t kLearningImages = 1024;
 
 // "REGEX=w8a8": the last '=' separates, a regular expression may hold others.
 Result<std::pair<std::string, converter::Bits>> ParseLayer(const std::string& text) {
@@ -121,17 +122,25 @@ Result<ConvertOptions> MakeOptions(const Flags& flags, const Graph& graph) {
   if (!flags.ranges.empty()) options.ranges = kRanges.at(flags.ranges);
   if (flags.is_symmetric) options.asymmetric_weights = false;
   if (flags.no_bias_correction) options.bias_correction = false;
-  options.rounding = kRoundings.at(flags.rounding);
+  const bool has_images = flags.calib != kNoImages;
+  if (!flags.rounding.empty())
+    options.rounding = kRoundings.at(flags.rounding);
+  else if (flags.recipe_file.empty())
+    options.rounding = has_images ? converter::Rounding::kAdaptive : converter::Rounding::kNearest;
   options.weight_codes = kWeights.at(flags.weights);
   options.equalize = flags.is_equalized;
-  options.border = kBorders.at(flags.border);
+  if (!flags.border.empty()) options.border = kBorders.at(flags.border);
   options.iterations = flags.iterations;
-  options.learn_biases = flags.learn_biases;
+  options.learn_biases = !flags.fixed_biases;
   options.tune_iterations = flags.tune_iterations;
   if (flags.residual_bits != 0) options.bits.residual = flags.residual_bits;
   options.seed = flags.seed;
   options.num_threads = flags.threads;
   options.calibration_count = flags.calib_count;
+  if (flags.calib_count == 0 && options.rounding != converter::Rounding::kNearest)
+    options.calibration_count = kLearningImages;
+  else if (flags.calib_count == 0)
+    options.calibration_count = ConvertOptions().calibration_count;
   options.max_memory_bytes = flags.max_memory;
   options.scratch_folder = ScratchFolder(flags.output);
   options.checkpoint = CheckpointPath(flags.output);
@@ -167,7 +176,7 @@ Status Convert(const Flags& flags, const CommonFlags& common) {
   if (dataset && images.size() == 0) {  // the library would take it for "none"
     return Error(Code::kInvalidArgument, "no calibration images in %s", flags.calib.c_str());
   }
-  if (dataset) options.calibration_count = std::min(flags.calib_count, images.size());
+  if (dataset) options.calibration_count = std::min(options.calibration_count, images.size());
 
   ConvertReport report;
   Progress progress(common.progress, stderr, StderrIsTerminal());
@@ -205,7 +214,7 @@ Run AddConvert(CLI::App* app, const CommonFlags* common) {
                   "Calibration images, \"none\" (ranges from BatchNorm statistics) or one of\n" + DatasetHelp())
       ->required()
       ->type_name("SPEC");
-  app->add_option("--calib-count", flags->calib_count, "Images used, chosen by the seed (256)")
+  app->add_option("--calib-count", flags->calib_count, "Images used, chosen by the seed (1024 to learn from, else 256)")
       ->check(CLI::Range(1, 1000000))
       ->type_name("N");
   app->add_option("--recipe", flags->recipe,
@@ -222,9 +231,9 @@ Run AddConvert(CLI::App* app, const CommonFlags* common) {
   app->add_option("--ranges", flags->ranges, "Activation ranges: minmax, percentile, mse, cosine or aciq (mse)")
       ->check(CLI::IsMember(kRanges))
       ->type_name("NAME");
-  app->add_option(
-         "--rounding", flags->rounding,
-         "nearest; search: borders tried out on the calibration images, minutes; adaptive: learned on them (nearest)")
+  app->add_option("--rounding", flags->rounding,
+                  "nearest; search: borders tried out on the calibration images; adaptive: everything learned on "
+                  "them,\nwhere there are less than 8 bits (adaptive)")
       ->check(CLI::IsMember(kRoundings))
       ->type_name("NAME");
   app->add_option("--weights", flags->weights,
@@ -232,13 +241,21 @@ Run AddConvert(CLI::App* app, const CommonFlags* common) {
       ->check(CLI::IsMember(kWeights))
       ->type_name("NAME");
   app->add_flag("--equalize", flags->is_equalized, "Cross-layer equalisation first: for networks without ReLU6");
-  app->add_option(
-         "--border", flags->border,
-         "Adaptive: rounding borders of activations: none, affine, affine-channel, free or free-channel (none)")
+  app->add_option("--border", flags->border,
+                  "Adaptive: rounding borders of activations: none, affine, affine-channel, free or free-channel "
+                  "(affine-channel)")
       ->check(CLI::IsMember(kBorders))
       ->type_name("CLASS");
-  app->add_option("--iterations", flags->iterations, "Adaptive: training steps of each block (600)")
+  app->add_option("--iterations", flags->iterations, "Adaptive: training steps of each block (300)")
       ->check(CLI::Range(1, 1000000))
+      ->type_name("N");
+  app->add_option("--tune-iterations", flags->tune_iterations,
+                  "Adaptive: training steps of the whole network after its blocks (1000)")
+      ->check(CLI::Range(0, 1000000))
+      ->type_name("N");
+  app->add_option("--residual-bits", flags->residual_bits,
+                  "Bits of the shortcut that a sum adds; 0: those its other readers want (0)")
+      ->check(CLI::IsMember({0, 2, 4, 8}))
       ->type_name("N");
   app->add_option("--max-memory", flags->max_memory,
                   "Adaptive: memory for the images' values; what exceeds it goes to a file in $TMPDIR,\n"
@@ -248,14 +265,6 @@ Run AddConvert(CLI::App* app, const CommonFlags* common) {
   app->add_flag("--resume", flags->is_resumed,
                 "Adaptive: continue an interrupted conversion from OUTPUT.resume, which is written after each\n"
                 "block and removed in the end; from the start if there is none");
-  app->add_option("--tune-iterations", flags->tune_iterations,
-                  "Adaptive: training steps of the whole network after its blocks (0)")
-      ->check(CLI::Range(0, 1000000))
-      ->type_name("N");
-  app->add_option("--residual-bits", flags->residual_bits,
-                  "Bits of the shortcut that a sum adds; 0: those its other readers want (0)")
-      ->check(CLI::IsMember({0, 2, 4, 8}))
-      ->type_name("N");
   AddPreprocessFlags(app, &flags->preprocess);
   app->add_option("--seed", flags->seed, "Seed of everything random (1)")->type_name("S");
   app->add_option("-t,--threads", flags->threads, "Threads; only adaptive rounding depends on it (cores, at most 4)")
@@ -265,7 +274,7 @@ Run AddConvert(CLI::App* app, const CommonFlags* common) {
   app->add_option("--report-json", flags->report, "Write a report: per layer, per reconstructed block, per border")
       ->type_name("FILE");
   app->add_flag("--symmetric-weights", flags->is_symmetric, "No zero points for weights");
-  app->add_flag("--learn-biases", flags->learn_biases, "Adaptive: learn the biases of the blocks, too");
+  app->add_flag("--fixed-biases", flags->fixed_biases, "Adaptive: do not learn the blocks' biases");
   app->add_flag("--no-bias-correction", flags->no_bias_correction, "Leave the mean shift of quantisation in");
   return [flags, common] {
     const Status status = Convert(*flags, *common);
