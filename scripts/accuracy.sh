@@ -42,20 +42,20 @@ networks=(
 )
 
 # row | options of `aq convert`. Bias correction is on in all of them.
-learned="--rounding adaptive --learn-biases"
-tuned="--tune-iterations 400"  # end to end, after the blocks: tables of its own
+learned="--rounding adaptive --tune-iterations 0"
+tuned="--rounding adaptive"  # and end to end, after the blocks: tables of its own
 rows=(
   "nearest|--rounding nearest"
   "search|--rounding search"
-  "reconstruction (QDrop)|--rounding adaptive --border none"
+  "reconstruction (QDrop)|$learned --fixed-biases --border none"
   "+ learned biases|$learned --border none"
   "+ affine|$learned --border affine"
   "+ affine-channel|$learned --border affine-channel"
   "+ free|$learned --border free"
   "+ free-channel|$learned --border free-channel"
-  "+ learned biases, tuned|$learned --border none $tuned"
-  "+ affine-channel, tuned|$learned --border affine-channel $tuned"
-  "+ free-channel, tuned|$learned --border free-channel $tuned"
+  "+ learned biases, tuned|$tuned --border none"
+  "+ affine-channel, tuned|$tuned --border affine-channel"
+  "+ free-channel, tuned|$tuned --border free-channel"
   "squant|--rounding nearest --weights squant"
   "equalised|--rounding nearest --equalize"
   "ranges cosine|--rounding nearest --ranges cosine"
