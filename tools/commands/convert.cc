@@ -105,6 +105,7 @@ Status CheckOutput(const Flags& flags) {
 
 Result<ConvertOptions> MakeOptions(const Flags& flags, const Graph& graph) {
   ConvertOptions options;
+  options.rounding = flags.calib == kNoImages ? converter::Rounding::kNearest : converter::Rounding::kAdaptive;
   if (!flags.recipe_file.empty()) {
     AQ_ASSIGN_OR_RETURN(const std::vector<uint8_t> bytes, ReadWholeFile(flags.recipe_file, kMaxTextBytes));
     const Status status = converter::ApplyRecipeFile(std::string(bytes.begin(), bytes.end()), graph, &options);
@@ -122,11 +123,7 @@ Result<ConvertOptions> MakeOptions(const Flags& flags, const Graph& graph) {
   if (!flags.ranges.empty()) options.ranges = kRanges.at(flags.ranges);
   if (flags.is_symmetric) options.asymmetric_weights = false;
   if (flags.no_bias_correction) options.bias_correction = false;
-  const bool has_images = flags.calib != kNoImages;
-  if (!flags.rounding.empty())
-    options.rounding = kRoundings.at(flags.rounding);
-  else if (flags.recipe_file.empty())
-    options.rounding = has_images ? converter::Rounding::kAdaptive : converter::Rounding::kNearest;
+  if (!flags.rounding.empty()) options.rounding = kRoundings.at(flags.rounding);
   options.weight_codes = kWeights.at(flags.weights);
   options.equalize = flags.is_equalized;
   if (!flags.border.empty()) options.border = kBorders.at(flags.border);
