@@ -27,11 +27,11 @@ jq -er --arg tensor "${2:-}" '
   | def at: ($left + (. + $z) * $cell | . * 10 | round / 10);
   "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"\($width)\" height=\"\($bottom + 44)\" font-family=\"sans-serif\" font-size=\"11\">",
   "<rect width=\"100%\" height=\"100%\" fill=\"white\"/>",
-  "<text x=\"\($left)\" y=\"16\">\(.tensor), \(.bits) bits: where each channel rounds up (\(.moved_percent * 10 | round / 10) % of values get another code)</text>",
+  "<text x=\"\($left)\" y=\"16\">\(.tensor), \(.bits) bits; \(.moved_percent * 10 | round / 10) % of values get another code</text>",
   (range($levels - 1) | . + 0.5 - $z | "<line x1=\"\(at)\" x2=\"\(at)\" y1=\"24\" y2=\"\($bottom)\" stroke=\"#999\" stroke-dasharray=\"4 3\"/>"),
   ($rows | to_entries[] | .key as $c | .value | to_entries[]
    | "<circle cx=\"\(.value | at)\" cy=\"\(30 + $step * $c)\" r=\"2.5\" fill=\"\(["#1f77b4", "#d62728", "#2ca02c"][.key % 3])\"/>"),
   (range($levels) | . - $z | "<line x1=\"\(at)\" x2=\"\(at)\" y1=\"\($bottom)\" y2=\"\($bottom + 5)\" stroke=\"black\"/><text x=\"\(at)\" y=\"\($bottom + 18)\" text-anchor=\"middle\">\(.)</text>"),
   "<line x1=\"\($left)\" x2=\"\($width)\" y1=\"\($bottom)\" y2=\"\($bottom)\" stroke=\"black\"/>",
-  "<text x=\"\($left)\" y=\"\($bottom + 36)\">activation / step; dashed: nearest rounding; one row per channel</text>",
+  "<text x=\"\($left)\" y=\"\($bottom + 36)\">activation / step; a dot: from here up to the next code; dashed: nearest rounding; one row per channel</text>",
   "</svg>"' "$1"

@@ -3,7 +3,8 @@
 # The whole path on a network we ship: installs what is missing, builds, converts models/fashion_mnist_resnet.onnx at
 # w8a8, w4a4 and w2a2, evaluates float and each of them on the 10,000 Fashion-MNIST test images, times them, prints one
 # table. Conversions are calibrated with training images only. A second run keeps every conversion whose inputs
-# (network, images, converter, options) are unchanged; accuracy and time are measured again each time.
+# (network, images, converter, options) are unchanged; accuracy and time are measured again each time. Conversions use
+# one thread, because what is learned depends on their number: every machine prints the same accuracies.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export LC_ALL=C  # decimal points
@@ -22,7 +23,7 @@ test=idx:$images/t10k-images-idx3-ubyte.gz,$images/t10k-labels-idx1-ubyte.gz
 # input = (pixel - mean) / std: what the network was trained with (models/README.md).
 preprocess=(--color gray --mean 72.94 --std 90.02)
 labels=models/fashion_mnist_labels.txt
-options=(--calib "$train" --calib-count 512 --edges qdrop --seed 1 --labels "$labels" "${preprocess[@]}")
+options=(--calib "$train" --calib-count 1024 --edges qdrop --seed 1 --labels "$labels" "${preprocess[@]}")
 threads=$(nproc)
 
 steps=$((3 + ${#recipes[@]})) step=0
@@ -54,7 +55,7 @@ for recipe in "${recipes[@]}"; do
   fi
   announce "convert $recipe"
   rm -f "$file.key"
-  "$aq" convert "$network" -o "$file" --recipe "$recipe" --threads "$threads" "${options[@]}" </dev/null
+  "$aq" convert "$network" -o "$file" --recipe "$recipe" --threads 1 "${options[@]}" </dev/null
   echo "$key" >"$file.key"
 done
 
