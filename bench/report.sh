@@ -23,6 +23,15 @@ has_isa() {
   "$bench" --quiet --synthetic mobilenet_v2 --isa "$1" --num-runs 1 --min-secs 0 --warmup-runs 0 >"$folder/isa" 2>&1
 }
 
+# network -> one JSON file per ISA and bits in $folder, over those of the network before.
+measure_all() {
+  local isa bits
+  for isa in "${isas[@]}"; do
+    for bits in w8a8 w4a8 w2a8 w4a4 w2a2; do
+      layers "$1" --bits "$bits" --isa "$isa" --against xnnpack,onednn -o json >"$folder/${isa}_$bits.json"
+    done
+  done
+}
 # isa bits -> "| isa | bits | aq | xnnpack | faster | onednn | faster |" of the layers whose names begin with `$3`.
 sum_row() {
   jq -r --arg kind "$3" '
@@ -70,11 +79,7 @@ $("$bench" --quiet --peak --num-runs 201)
 
 TEXT
 
-for isa in "${isas[@]}"; do
-  for bits in w8a8 w4a8 w2a8 w4a4 w2a2; do
-    layers resnet18 --bits "$bits" --isa "$isa" --against xnnpack,onednn -o json >"$folder/${isa}_$bits.json"
-  done
-done
+measure_all resnet18
 echo "## ResNet-18, sum of its layers"
 echo
 sum_table ""
@@ -94,11 +99,7 @@ for isa in "${isas[@]}"; do
   done
 done
 
-for isa in "${isas[@]}"; do
-  for bits in w8a8 w4a8 w2a8 w4a4 w2a2; do
-    layers mobilenet_v2 --bits "$bits" --isa "$isa" --against xnnpack,onednn -o json >"$folder/${isa}_$bits.json"
-  done
-done
+measure_all mobilenet_v2
 echo "## MobileNetV2, sum of its layers"
 echo
 sum_table ""

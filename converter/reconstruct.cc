@@ -13,8 +13,8 @@
 #include "converter/training/adam.h"
 #include "converter/training/drop.h"
 #include "converter/training/losses.h"
-#include "converter/training/rng.h"
 #include "converter/training/run_nodes.h"
+#include "converter/training/shuffle.h"
 #include "converter/tune.h"
 #include "converter/unit_network.h"
 #include "converter/units.h"
@@ -253,15 +253,6 @@ class Reconstruction {
            std::any_of(activations.begin(), activations.end(), [](const auto* a) { return a->quantizer.bits < 8; });
   }
 
-  // `count` images without repetition: the head of a shuffle continued from batch to batch.
-  void DrawBatch(uint64_t iteration, int64_t count) {
-    const training::RandomKey key{options_.seed, kBatchStream + 2 * (unit_ + 1), iteration};
-    for (int64_t i = 0; i < count; ++i) {
-      const uint64_t random = training::SplitMix64(key.Base() + static_cast<uint64_t>(i));
-      const int64_t j = i + static_cast<int64_t>(random % static_cast<uint64_t>(images_ - i));
-      std::swap(order_[static_cast<size_t>(i)], order_[static_cast<size_t>(j)]);
-    }
-  }
   void Gather(const SampleCache& cache, int64_t count, std::vector<float>* batch) const {
     batch->resize(static_cast<size_t>(count * cache.per_image));
     for (int64_t i = 0; i < count; ++i)
@@ -287,7 +278,8 @@ class Reconstruction {
     std::vector<std::vector<float>> wanted(targets.size());
     for (int64_t it = 0; it < iterations; ++it) {
       const uint64_t iteration = static_cast<uint64_t>(it);
-      DrawBatch(iteration, count);
+      training::ShuffleHead({options_.seed, kBatchStream + 2 * (unit_ + 1), iteration}, static_cast<size_t>(count),
+                            order_);
       Gather(exact_, count, &exact);
       Gather(quantized_, count, &quantized);
       mixed.resize(exact.size());
@@ -309,11 +301,7 @@ class Reconstruction {
           terms.push_back({RoundingRegulariser(tape, &layer->weights, beta), kRegulariserWeight});
       tape->Backward(WeightedSum(tape, terms));
       adam.Step();
-      for (UnitNetwork::Activation* activation : activations) {
-        Project(&activation->quantizer);
-        float& step = activation->quantizer.step.value[0];
-        step = std::min(step, activation->largest_step);
-      }
+      for (UnitNetwork::Activation* activation : activations) activation->Project();
       if (progress_) progress_("reconstruct", unit_ * static_cast<size_t>(iterations) + iteration, TotalSteps());
     }
     for (UnitNetwork::Activation* activation : activations)  // a group read by a later unit stays as it is now

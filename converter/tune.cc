@@ -5,7 +5,6 @@
 #include <chrono>
 #include <cmath>
 #include <numeric>
-#include <utility>
 #include <vector>
 
 #include "converter/augment.h"
@@ -13,6 +12,7 @@
 #include "converter/training/losses.h"
 #include "converter/training/rng.h"
 #include "converter/training/run_nodes.h"
+#include "converter/training/shuffle.h"
 
 namespace aq::converter {
 namespace {
@@ -178,10 +178,7 @@ class Tuning {
   Status Step(uint64_t iteration, training::Adam* adam) {
     const training::RandomKey key{options_.seed, kStream, iteration};
     const size_t batch = std::min(training_.size(), batch_);
-    for (size_t i = 0; i < batch; ++i) {  // the head of a shuffle continued from batch to batch
-      const size_t left = training_.size() - i;
-      std::swap(training_[i], training_[i + static_cast<size_t>(training::SplitMix64(key.Base() + i) % left)]);
-    }
+    training::ShuffleHead(key, batch, training_);
     Augment(images_, InputShape(), std::span(training_).first(batch), training::SplitMix64(key.Base()), &input_);
     Networks networks;
     AQ_RETURN_IF_ERROR(Forward(input_, training::WeightRounding::kStraightThrough, &networks));
@@ -191,11 +188,7 @@ class Tuning {
     if (const float power = MeanPower(tape_, features); power > 0) terms.push_back({error, kFeatureWeight / power});
     tape_.Backward(WeightedSum(&tape_, terms));
     adam->Step();
-    for (UnitNetwork::Activation* activation : activations_) {
-      Project(&activation->quantizer);
-      float& step = activation->quantizer.step.value[0];
-      step = std::min(step, activation->largest_step);
-    }
+    for (UnitNetwork::Activation* activation : activations_) activation->Project();
     return {};
   }
 

@@ -82,6 +82,12 @@ UnitNetwork::UnitNetwork(const Graph& graph, const ActivationPlan& plan, const s
   }
 }
 
+void UnitNetwork::Activation::Project() {
+  training::Project(&quantizer);
+  float& step = quantizer.step.value[0];
+  step = std::min(step, largest_step);
+}
+
 void UnitNetwork::MakeLayer(int index) {
   const Node& node = graph_.nodes[static_cast<size_t>(index)];
   const Conv* conv = std::get_if<Conv>(&node.attributes);

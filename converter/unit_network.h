@@ -40,6 +40,8 @@ class UnitNetwork {
     ValueId value = -1;  // the first that asked for it; others of its group share it
     training::ActivationQuantizer quantizer;
     float largest_step = 0;  // so that the last code is not above a finite clip
+
+    void Project();  // after a step of the optimiser: back to what the runtime can do
   };
   struct Mode {
     training::WeightRounding rounding = training::WeightRounding::kHard;

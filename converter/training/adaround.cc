@@ -53,69 +53,49 @@ float RoundLevel(float level, float zero, float low, float high) {
   return std::clamp(std::nearbyint(level + zero), low, high) - zero;
 }
 
-Var RoundedLevels(Tape* tape, WeightQuantizer* q, bool is_trained) {
-  const Var levels = is_trained ? tape->Leaf(&q->level) : kNoVar, scale = tape->Leaf(&q->scale);
-  const Var out = tape->Make(q->level.shape, {levels, scale});
-  const int64_t count = tape->count(out), per_channel = q->per_channel();
-  float *rounded = tape->Saved(out, 0, static_cast<size_t>(count)), *w = tape->MutableValue(out);
-  const float *level = q->level.value.data(), *s = q->scale.value.data(), *zero = q->zero_point.data();
-  const float low = static_cast<float>(q->code_min), high = static_cast<float>(q->code_max);
-  ForRows(count / per_channel, per_channel, [=](int64_t begin, int64_t end) {
-    for (int64_t n = begin; n < end; ++n)
-      for (int64_t i = n * per_channel; i < (n + 1) * per_channel; ++i) {
-        rounded[i] = RoundLevel(level[i], zero[n], low, high);
-        w[i] = s[n] * rounded[i];
-      }
-  });
-  tape->OnBackward(out, [=] {
-    const float* g = tape->gradient(out);
-    Accumulate(tape, levels, [=](int64_t i) {
-      const bool is_inside = std::fabs(level[i] - rounded[i]) <= 0.5f;  // not clipped
-      return is_inside ? g[i] * s[i / per_channel] : 0.0f;
-    });
-    Accumulate(tape, scale, [=](int64_t n) {
-      double sum = 0;
-      for (int64_t i = n * per_channel; i < (n + 1) * per_channel; ++i) sum += double{g[i]} * rounded[i];
-      return static_cast<float>(sum);
-    });
-  });
-  return out;
-}
-
 }  // namespace
 
 Var RoundedWeights(Tape* tape, WeightQuantizer* q, WeightRounding rounding) {
-  if (rounding == WeightRounding::kStraightThrough || !q->level.value.empty())
-    return RoundedLevels(tape, q, rounding == WeightRounding::kStraightThrough);
-  const bool soft = rounding == WeightRounding::kSoft;
-  const Var alpha = soft ? tape->Leaf(&q->alpha) : kNoVar, scale = tape->Leaf(&q->scale);
-  const Var out = tape->Make(q->alpha.shape, {alpha, scale});
+  const bool soft = rounding == WeightRounding::kSoft, has_levels = !q->level.value.empty();
+  assert((has_levels ? !soft : rounding != WeightRounding::kStraightThrough) && "RoundedWeights: levels");
+  const Var alpha = soft ? tape->Leaf(&q->alpha) : kNoVar;
+  const Var level = rounding == WeightRounding::kStraightThrough ? tape->Leaf(&q->level) : kNoVar;
+  const Var scale = tape->Leaf(&q->scale);
+  const Var out = tape->Make(q->alpha.shape, {alpha, level, scale});
   const int64_t count = tape->count(out), per_channel = q->per_channel();
   const size_t size = static_cast<size_t>(count);
   // h, and code - zero_point
-  float *h = tape->Saved(out, 0, size), *level = tape->Saved(out, 1, size), *w = tape->MutableValue(out);
+  float *h = tape->Saved(out, 0, size), *rounded = tape->Saved(out, 1, size), *w = tape->MutableValue(out);
   const float *a = q->alpha.value.data(), *base = q->base.data(), *s = q->scale.value.data();
-  const float* zero = q->zero_point.data();
+  const float *free = q->level.value.data(), *zero = q->zero_point.data();
   const float low = static_cast<float>(q->code_min), high = static_cast<float>(q->code_max);
   ForRows(count / per_channel, per_channel, [=](int64_t begin, int64_t end) {
     for (int64_t n = begin; n < end; ++n) {
       const float z = zero[n];
       for (int64_t i = n * per_channel; i < (n + 1) * per_channel; ++i) {
-        h[i] = soft ? SoftStep(a[i]) : HardStep(a[i]);
-        level[i] = std::clamp(base[i] + h[i], low - z, high - z);
-        w[i] = s[n] * level[i];
+        if (has_levels) {
+          rounded[i] = RoundLevel(free[i], z, low, high);
+        } else {
+          h[i] = soft ? SoftStep(a[i]) : HardStep(a[i]);
+          rounded[i] = std::clamp(base[i] + h[i], low - z, high - z);
+        }
+        w[i] = s[n] * rounded[i];
       }
     }
   });
   tape->OnBackward(out, [=] {
     const float* g = tape->gradient(out);
     Accumulate(tape, alpha, [=](int64_t i) {
-      const float is_free = level[i] == base[i] + h[i] ? 1.0f : 0.0f;  // not clipped
+      const float is_free = rounded[i] == base[i] + h[i] ? 1.0f : 0.0f;  // not clipped
       return g[i] * s[i / per_channel] * is_free * StepDerivative(h[i]);
+    });
+    Accumulate(tape, level, [=](int64_t i) {
+      const bool is_inside = std::fabs(free[i] - rounded[i]) <= 0.5f;  // not clipped
+      return is_inside ? g[i] * s[i / per_channel] : 0.0f;
     });
     Accumulate(tape, scale, [=](int64_t n) {
       double sum = 0;
-      for (int64_t i = n * per_channel; i < (n + 1) * per_channel; ++i) sum += double{g[i]} * level[i];
+      for (int64_t i = n * per_channel; i < (n + 1) * per_channel; ++i) sum += double{g[i]} * rounded[i];
       return static_cast<float>(sum);
     });
   });
