@@ -75,7 +75,9 @@ IsaCost CostOf(const GemmKernel& kernel) {
   return {8, 16, 16, 0, 2, 72};
 }
 
-size_t TotalCost(const GemmChoice& choice, const GemmShape& shape) {
+}  // namespace
+
+size_t GemmCost(const GemmChoice& choice, const GemmShape& shape) {
   constexpr size_t kTileCost = 1500;
   const GemmKernel& kernel = *choice.kernel;
   const IsaCost cost = CostOf(kernel);
@@ -88,6 +90,8 @@ size_t TotalCost(const GemmChoice& choice, const GemmShape& shape) {
   return DivideUp(shape.n, static_cast<size_t>(kernel.nr)) *
          (tiles * (steps * step + kTileCost) + decodes * steps * vectors * cost.decode);
 }
+
+namespace {
 
 // Fills in the rest of the choice; false if the kernel does not suit the layer.
 bool Suits(const GemmShape& shape, GemmChoice* choice) {
@@ -131,7 +135,7 @@ GemmChoice SelectGemm(const GemmShape& shape, IsaSet isas) {
   for (const GemmKernel& kernel : AllGemmKernels()) {
     GemmChoice choice{.kernel = &kernel};
     if (!isas.Has(kernel.isa) || !Suits(shape, &choice)) continue;
-    const size_t cost = TotalCost(choice, shape);
+    const size_t cost = GemmCost(choice, shape);
     if (best.kernel != nullptr && cost > best_cost) continue;
     best = choice;
     best_cost = cost;
