@@ -9,9 +9,10 @@
 namespace aq {
 namespace {
 
-constexpr size_t kAlignment = 64;
+constexpr size_t kAlignment = 64, kTaps = kWinogradTaps * kWinogradTaps;
 constexpr size_t kValueBytes = 256 * 1024;  // of a block's transformed activations: they stay in the second-level cache
 constexpr size_t kMaxWindows = 96, kMinWindows = 16;
+constexpr size_t kPlaneGap = 64;  // planes of a power of two apart would share few sets of the first-level cache
 
 size_t DivideUp(size_t a, size_t b) { return (a + b - 1) / b; }
 size_t RoundUp(size_t value, size_t step) { return DivideUp(value, step) * step; }
@@ -28,8 +29,11 @@ struct Job {
         nr(static_cast<size_t>(w.layer.kernel->nr)),
         columns(PackedColumns(*w.layer.kernel, static_cast<size_t>(w.layer.geometry.out_c))),
         across(DivideUp(static_cast<size_t>(w.layer.geometry.out_w), static_cast<size_t>(form.out))),
-        layout(LayoutOf(*w.layer.kernel, w.layer.weight_bits, kWinogradTaps * kWinogradTaps, channels)),
-        tap_bytes(layout.steps / (kWinogradTaps * kWinogradTaps) * layout.step_bytes) {
+        layout(LayoutOf(*w.layer.kernel, w.layer.weight_bits, kTaps, channels)),
+        tap_bytes(layout.steps / (kTaps)*layout.step_bytes),
+        weight_plane(tap_bytes + kPlaneGap),
+        decodes_taps(layout.blocks % kTaps == 0),
+        tap_plane(decodes_taps ? tap_bytes + kPlaneGap : tap_bytes) {
     // Blocks of equal size, whole tiles.
     const size_t windows = WinogradWindows(w);
     const size_t most = std::clamp(kValueBytes / (products * channels), kMinWindows, kMaxWindows);
@@ -40,7 +44,10 @@ struct Job {
   const WinogradForm& form;
   size_t products, channels, mr, nr, columns, across, block = 0;
   PanelLayout layout;
-  size_t tap_bytes;  // of a decoded panel
+  size_t tap_bytes;     // of a decoded panel
+  size_t weight_plane;  // of a transformed one
+  bool decodes_taps;    // one by one, as their packed weights are whole bytes
+  size_t tap_plane;
 };
 
 // What one thread needs, laid out in its scratch memory.
@@ -49,7 +56,7 @@ struct Scratch {
   const uint8_t** rows = nullptr;    // [products][block]
   uint8_t* values = nullptr;         // [products][block][channels]
   uint8_t* decoded = nullptr;        // one panel
-  uint8_t* weights = nullptr;        // [products][tap_bytes]
+  uint8_t* weights = nullptr;        // [products][weight_plane]
   int32_t* sums = nullptr;           // [products][block][nr]
   int32_t* pixel_sums = nullptr;     // of one row of windows
   int32_t* zeros = nullptr;          // [nr]
@@ -66,8 +73,8 @@ struct Scratch {
     pixels = reinterpret_cast<const uint8_t**>(take(all * sizeof(void*)));
     rows = reinterpret_cast<const uint8_t**>(take(all * sizeof(void*)));
     values = take(all * job.channels);
-    decoded = take(job.layout.decoded_bytes(8));
-    weights = take(job.products * job.tap_bytes);
+    decoded = take(std::max(job.layout.decoded_bytes(8), kTaps * job.tap_plane));
+    weights = take(job.products * job.weight_plane);
     sums = reinterpret_cast<int32_t*>(take(all * job.nr * sizeof(int32_t)));
     pixel_sums = reinterpret_cast<int32_t*>(
         take((static_cast<size_t>(job.form.out) * run * job.nr + kWinogradSlack) * sizeof(int32_t)));
@@ -78,15 +85,23 @@ struct Scratch {
 // Pointers to the in x in pixels of each window.
 void FindPixels(const Job& job, const uint8_t* input, size_t begin, size_t count, const uint8_t** pixels) {
   const ConvGeometry& g = job.winograd.layer.geometry;
-  const ptrdiff_t line = ptrdiff_t{g.in_w} * g.in_c;
-  for (size_t w = begin; w < begin + count; ++w) {
-    const int y0 = static_cast<int>(w / job.across) * job.form.out - g.pad_top;
-    const int x0 = static_cast<int>(w % job.across) * job.form.out - g.pad_left;
-    for (int y = y0; y < y0 + job.form.in; ++y) {
-      for (int x = x0; x < x0 + job.form.in; ++x) {
-        const bool is_inside = y >= 0 && y < g.in_h && x >= 0 && x < g.in_w;
-        *pixels++ = is_inside ? input + y * line + ptrdiff_t{x} * g.in_c : job.winograd.layer.pad_row;
-      }
+  const int side = job.form.in, across = static_cast<int>(job.across);
+  const ptrdiff_t pixel = g.in_c, line = g.in_w * pixel;
+  const uint8_t* const pad = job.winograd.layer.pad_row;
+  int window_x = static_cast<int>(begin % job.across),
+      y0 = static_cast<int>(begin / job.across) * job.form.out - g.pad_top;
+  for (size_t w = 0; w < count; ++w) {
+    const int x0 = window_x * job.form.out - g.pad_left;
+    const bool is_inside = x0 >= 0 && x0 + side <= g.in_w;
+    for (int y = y0; y < y0 + side; ++y) {
+      const bool is_row = y >= 0 && y < g.in_h;
+      const uint8_t* at = input + y * line + x0 * pixel;
+      for (int x = x0; x < x0 + side; ++x, at += pixel)
+        *pixels++ = is_row && (is_inside || (x >= 0 && x < g.in_w)) ? at : pad;
+    }
+    if (++window_x == across) {
+      window_x = 0;
+      y0 += job.form.out;
     }
   }
 }
@@ -103,10 +118,14 @@ void FindRows(const Job& job, size_t count, const Scratch& s) {
 
 void TransformPanel(const Job& job, size_t column, const Scratch& s) {
   const Convolution& c = job.winograd.layer;
-  c.decoder->run({c.packed + column / job.nr * job.layout.packed_bytes(), job.layout.blocks, job.layout.step_bytes,
-                  c.codebook, c.decode_zero_points + column * static_cast<size_t>(c.kernel->kr)},
-                 s.decoded);
-  job.winograd.transforms->weights({s.decoded, job.tap_bytes, s.weights});
+  const size_t parts = job.decodes_taps ? kTaps : 1, blocks = job.layout.blocks / parts;
+  const uint8_t* packed = c.packed + column / job.nr * job.layout.packed_bytes();
+  for (size_t i = 0; i < parts; ++i, packed += blocks * job.layout.step_bytes) {
+    c.decoder->run({packed, blocks, job.layout.step_bytes, c.codebook,
+                    c.decode_zero_points + column * static_cast<size_t>(c.kernel->kr)},
+                   s.decoded + i * job.tap_plane);
+  }
+  job.winograd.transforms->weights({s.decoded, job.tap_plane, job.tap_bytes, s.weights, job.weight_plane});
 }
 
 void Multiply(const Job& job, size_t count, const Scratch& s) {
@@ -120,7 +139,7 @@ void Multiply(const Job& job, size_t count, const Scratch& s) {
                 .groups = DivideUp(count, job.mr)};
   for (size_t p = 0; p < job.products; ++p) {
     tile.rows = s.rows + p * job.block;
-    tile.weights = s.weights + p * job.tap_bytes;
+    tile.weights = s.weights + p * job.weight_plane;
     tile.widen_steps = job.winograd.widen_steps[p];
     tile.sums = s.sums + p * job.block * job.nr;
     c.kernel->run(tile);
@@ -178,11 +197,13 @@ void WinogradPart(const Winograd& winograd, const uint8_t* input, const uint8_t*
   const Scratch s(job, memory);
   std::fill_n(s.zeros, job.nr, 0);
   const size_t panel_end = std::min(range.panel_end, job.columns / job.nr);
+  size_t rows = 0;  // for which there are pointers
   for (size_t begin = range.m_begin; begin < range.m_end; begin += job.block) {
     const size_t count = std::min(job.block, range.m_end - begin);
     FindPixels(job, input, begin, count, s.pixels);
     winograd.transforms->input({s.pixels, count, job.channels, winograd.offsets, s.values, job.block * job.channels});
-    FindRows(job, count, s);
+    if (count != rows) FindRows(job, count, s);
+    rows = count;
     for (size_t panel = range.panel_begin; panel < panel_end; ++panel) {
       TransformPanel(job, panel * job.nr, s);
       Multiply(job, count, s);

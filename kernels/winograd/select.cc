@@ -32,14 +32,21 @@ bool Qualifies(const ConvGeometry& g, const WeightSource& source) {
          g.dilation_h == 1 && g.dilation_w == 1 && g.groups == 1 && source.bits <= 4;
 }
 
-// In sixteenths of an instruction, as GemmCost: the vectors that go through the transforms, besides the products.
+// In sixteenths of an instruction, as GemmCost: the vectors that go through the transforms. Each takes about as many
+// additions as a matrix has rows.
 size_t TransformCost(const WinogradTransforms& t, const ConvGeometry& g, const GemmKernel& kernel) {
-  constexpr size_t kInput = 48, kOutput = 96;  // per product and vector
-  const size_t windows = WinogradWindows(g, *t.form), products = static_cast<size_t>(t.form->products());
+  constexpr size_t kInput = 16, kWeights = 16, kOutput = 36;  // the last with rounding; per product, row and vector
+  constexpr size_t kBlock = 64;                               // windows for which weights are transformed once
+  const size_t windows = WinogradWindows(g, *t.form), blocks = (windows + kBlock - 1) / kBlock;
+  const size_t columns = PackedColumns(kernel, static_cast<size_t>(g.out_c));
   const size_t in_vectors = static_cast<size_t>(g.in_c) / t.vector_bytes;
-  const size_t out_vectors = PackedColumns(kernel, static_cast<size_t>(g.out_c)) * sizeof(int32_t) / t.vector_bytes;
-  return windows * products * (in_vectors * kInput + out_vectors * kOutput);
+  const size_t out_vectors = columns * sizeof(int32_t) / t.vector_bytes;
+  const size_t rows = static_cast<size_t>(t.form->products() * t.form->in);
+  return rows * (windows * (in_vectors * kInput + out_vectors * kOutput) + blocks * in_vectors * columns * kWeights);
 }
+
+// Products come from the second-level cache, where direct tiles find activations in the first.
+constexpr size_t WithCacheMisses(size_t cost) { return cost + cost / 8; }
 
 }  // namespace
 
@@ -68,7 +75,7 @@ WinogradChoice SelectWinograd(const ConvGeometry& g, const WeightSource& source,
     if (choice.gemm.decoder == nullptr || kernel.weight_bits != 8 || source.k % static_cast<size_t>(kernel.kr) != 0) {
       continue;
     }
-    choice.cost = products * GemmCost(choice.gemm, shape) + TransformCost(t, g, kernel);
+    choice.cost = WithCacheMisses(products * GemmCost(choice.gemm, shape)) + TransformCost(t, g, kernel);
     if (best.transforms == nullptr || choice.cost <= best.cost) best = choice;
   }
   return best;

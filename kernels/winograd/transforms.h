@@ -110,8 +110,9 @@ AQ_INLINE void TransformWeights(const WinogradWeights& w) {
   constexpr int kIn = kWinogradForms[kForm].in;
   for (size_t at = 0; at < w.bytes; at += kBytes) {
     TransformSquare<WeightMatrix, kForm, kIn, kWinogradTaps, V>(
-        [&](auto i, auto j) AQ_LAMBDA { return LoadVector<V>(w.values + (i * kWinogradTaps + j) * w.bytes + at); },
-        [&](auto i, auto j, V value) AQ_LAMBDA { StoreVector(w.transformed + (i * kIn + j) * w.bytes + at, value); });
+        [&](auto i, auto j)
+            AQ_LAMBDA { return LoadVector<V>(w.values + (i * kWinogradTaps + j) * w.values_plane + at); },
+        [&](auto i, auto j, V value) AQ_LAMBDA { StoreVector(w.transformed + (i * kIn + j) * w.plane + at, value); });
   }
 }
 

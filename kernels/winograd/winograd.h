@@ -23,9 +23,11 @@ struct WinogradInput {
   size_t plane = 0;
 };
 struct WinogradWeights {
-  const uint8_t* values = nullptr;  // [9][bytes], a decoded panel
-  size_t bytes = 0;                 // a multiple of vector_bytes
-  uint8_t* transformed = nullptr;   // [in * in][bytes]
+  const uint8_t* values = nullptr;  // [9][values_plane], of which [bytes]: a decoded panel
+  size_t values_plane = 0;
+  size_t bytes = 0;                // a multiple of vector_bytes
+  uint8_t* transformed = nullptr;  // [in * in][plane], of which [bytes]
+  size_t plane = 0;
 };
 // Consecutive windows of one row of windows, `columns` output channels.
 struct WinogradOutput {
