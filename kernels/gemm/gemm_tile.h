@@ -4,6 +4,7 @@
 #pragma once
 
 #include "kernels/gemm/gemm.h"
+#include "kernels/gemm/lookup_tile.h"
 #include "kernels/isa/unroll.h"
 #include "kernels/requantize/requantize_row.h"
 
@@ -99,14 +100,11 @@ AQ_INLINE void MultiplyPass(const GemmTile& tile, const uint8_t* weights, const 
   });
 }
 
+// All columns in passes -> sums [kMr][kNr], zero points subtracted.
 template <class Isa, int kWeightBits, int kMr, int kTiles>
-AQ_INLINE void RunGemmTile(const GemmTile& tile) {
+AQ_INLINE void MultiplyTile(const GemmTile& tile, int32_t* sums) {
   constexpr int kNr = kTiles * Isa::kAccCols, kPass = PassTiles<Isa, kMr, kTiles>();
   static_assert(kTiles % kPass == 0);
-  // Accumulators end up in this L1-resident buffer, so the epilogue never sees register shapes; int16 sums are widened
-  // into it on the way.
-  alignas(64) int32_t buffer[kMr * kNr + (kNr % kRowStep == 0 ? 0 : kRowStep)];  // it reads blocks of sixteen columns
-  int32_t* const sums = Opaque(buffer);
   for (int t = 0; t < kTiles; t += kPass) {
     const int column = t * Isa::kAccCols;
     if (column != 0 && static_cast<size_t>(column) >= tile.columns) break;
@@ -121,6 +119,20 @@ AQ_INLINE void RunGemmTile(const GemmTile& tile) {
         sums[i * kNr + j] = static_cast<int32_t>(static_cast<uint32_t>(sums[i * kNr + j]) - part);
       }
     }
+  }
+}
+
+template <class Isa, int kWeightBits, int kMr, int kTiles>
+AQ_INLINE void RunGemmTile(const GemmTile& tile) {
+  constexpr int kNr = kTiles * Isa::kAccCols;
+  // Accumulators end up in this L1-resident buffer, so the epilogue never sees register shapes; int16 sums are widened
+  // into it on the way.
+  alignas(64) int32_t buffer[kMr * kNr + (kNr % kRowStep == 0 ? 0 : kRowStep)];  // it reads blocks of sixteen columns
+  int32_t* const sums = Opaque(buffer);
+  if constexpr (kLooksUp<Isa>) {
+    LookUpTile<Isa, kWeightBits, kMr, kTiles>(tile, sums);
+  } else {
+    MultiplyTile<Isa, kWeightBits, kMr, kTiles>(tile, sums);
   }
   for (int o = 0; o < tile.outputs; ++o) {
     RequantizeRows<Isa>({.acc = sums,
@@ -144,5 +156,6 @@ AQ_INLINE void RunGemmTile(const GemmTile& tile) {
     static_assert(nr % Struct::kAccCols == 0 && mr % Struct::kAccRows == 0);     \
     static_assert(kr == Struct::kKr && flip == Struct::kActivationFlip);         \
     static_assert(!kSumsInInt16<Struct> || max_pair < INT32_MAX, "see gemm.h");  \
+    static_assert(kLooksUp<Struct> == (max_pair == kLookupLimit));               \
     RunGemmTile<Struct, bits, mr, nr / Struct::kAccCols>(tile);                  \
   }

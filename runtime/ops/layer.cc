@@ -6,6 +6,7 @@
 
 #include "kernels/depthwise/pack.h"
 #include "kernels/gemm/pack.h"
+#include "kernels/gemm/pairs.h"
 #include "runtime/ops/quantized.h"
 #include "runtime/sizes.h"
 
@@ -121,11 +122,13 @@ GemmChoice ChooseGemm(const OpContext& op, const Layer& layer, const WeightStati
                   .max_pair = 2 * statistics.max_magnitude * max_code,
                   .has_zero_points = statistics.has_zero_points,
                   .fits_int8 = statistics.fits_int8,
-                  .max_weight = statistics.max_weight};
+                  .max_weight = statistics.max_weight,
+                  .lookup_steps = g.groups == 1 ? LeastLookupSteps(source, max_code) : 0};
   const GemmChoice choice = SelectGemm(shape, isas);
   if (choice.kernel->max_pair == INT32_MAX) return choice;
   source.n = static_cast<size_t>(g.out_c);  // all groups: worth the pass only for kernels that ask
   shape.widen_steps = CountWidenSteps(source, max_code);
+  if (shape.lookup_steps != 0) shape.lookup_steps = CountLookupSteps(source, max_code);
   return SelectGemm(shape, isas);
 }
 
@@ -136,7 +139,10 @@ void TakePackedWeights(const OpContext& op, const Layer& layer, bool has_zero_po
   const size_t groups = static_cast<size_t>(layer.geometry.groups);
   const WeightSource first = WeightsOf(op, layer, 0);
   const size_t columns = PackedColumns(kernel, first.n), kr = static_cast<size_t>(kernel.kr);
-  const bool decodes = convolution->decoder != nullptr, sums_rows = has_zero_points && !decodes;
+  const bool looks_up = LooksUp(kernel);
+  const PairTable table = looks_up ? MakePairTable(first.codebook) : PairTable();
+  const bool decodes = convolution->decoder != nullptr && !looks_up;
+  const bool sums_rows = (has_zero_points && !decodes) || table.centre != 0;
 
   convolution->weight_bits = first.bits;
   convolution->packed_group_bytes =
@@ -149,13 +155,15 @@ void TakePackedWeights(const OpContext& op, const Layer& layer, bool has_zero_po
   convolution->bias = bias;
   convolution->weight_zero_points = row_zero_points;
   convolution->decode_zero_points = decode_zero_points;
+  convolution->pairs = looks_up ? memory->Store(table) : nullptr;
   if (memory->is_measuring()) return;
 
   ExpandCodebook(first.bits, first.codebook, convolution->codebook);
   for (size_t group = 0; group < groups; ++group) {
     WeightSource source = WeightsOf(op, layer, group);
     for (size_t i = 0; sums_rows && i < first.n; ++i) {
-      row_zero_points[group * columns + i] = source.zero_points[source.first_n + i];
+      const int32_t zero = source.zero_points != nullptr ? source.zero_points[source.first_n + i] : 0;
+      row_zero_points[group * columns + i] = zero - table.centre;
     }
     if (!decodes) source.zero_points = nullptr;
     PackWeights(source, kernel, packed + group * convolution->packed_group_bytes);
