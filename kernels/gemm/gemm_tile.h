@@ -4,6 +4,7 @@
 #pragma once
 
 #include "kernels/gemm/gemm.h"
+#include "kernels/gemm/lookup_tile.h"
 #include "kernels/isa/unroll.h"
 #include "kernels/requantize/requantize_row.h"
 
@@ -106,14 +107,11 @@ AQ_INLINE void MultiplyPass(const GemmTile& tile, const uint8_t* const* rows, co
   store();
 }
 
+// All columns in passes -> sums [groups * kMr][kNr].
 template <class Isa, int kWeightBits, int kMr, int kTiles>
-AQ_INLINE void RunGemmTile(const GemmTile& tile) {
+AQ_INLINE void MultiplyTile(const GemmTile& tile, int32_t* sums) {
   constexpr int kNr = kTiles * Isa::kAccCols, kPass = PassTiles<Isa, kMr, kTiles>();
   static_assert(kTiles % kPass == 0);
-  // Accumulators end up in this L1-resident buffer, so the epilogue never sees register shapes; int16 sums are widened
-  // into it on the way.
-  alignas(64) int32_t buffer[kMr * kNr + (kNr % kRowStep == 0 ? 0 : kRowStep)];  // it reads blocks of sixteen columns
-  int32_t* sums = Opaque(tile.sums != nullptr ? tile.sums : buffer);  // (of winograd/: in the caller's memory)
   const uint8_t* const* rows = tile.rows;
   for (size_t group = 0; group < tile.groups; ++group, rows += tile.taps * kMr, sums += kMr * kNr) {
     for (int t = 0; t < kTiles; t += kPass) {
@@ -123,8 +121,11 @@ AQ_INLINE void RunGemmTile(const GemmTile& tile) {
                                                       sums + column);
     }
   }
-  if (tile.sums != nullptr) return;
-  sums = Opaque(buffer);
+}
+
+// The zero points of weights that no decoder subtracted.
+template <int kMr, int kNr>
+AQ_INLINE void SubtractZeroPoints(const GemmTile& tile, int32_t* sums) {
   if (tile.weight_zero_points != nullptr) {
     for (int i = 0; i < tile.m; ++i) {
       const uint32_t row_sum = static_cast<uint32_t>(tile.row_sums[i]);  // unsigned: only the total is proven to fit
@@ -133,6 +134,22 @@ AQ_INLINE void RunGemmTile(const GemmTile& tile) {
         sums[i * kNr + j] = static_cast<int32_t>(static_cast<uint32_t>(sums[i * kNr + j]) - part);
       }
     }
+  }
+}
+
+template <class Isa, int kWeightBits, int kMr, int kTiles>
+AQ_INLINE void RunGemmTile(const GemmTile& tile) {
+  constexpr int kNr = kTiles * Isa::kAccCols;
+  // Accumulators end up in this L1-resident buffer, so the epilogue never sees register shapes; int16 sums are widened
+  // into it on the way. Or in the caller's memory (kernels/winograd), and that is all.
+  alignas(64) int32_t buffer[kMr * kNr + (kNr % kRowStep == 0 ? 0 : kRowStep)];  // it reads blocks of sixteen columns
+  int32_t* const sums = Opaque(tile.sums != nullptr ? tile.sums : buffer);
+  if constexpr (kLooksUp<Isa>) {
+    LookUpTile<Isa, kWeightBits, kMr, kTiles>(tile, sums);
+  } else {
+    MultiplyTile<Isa, kWeightBits, kMr, kTiles>(tile, sums);
+    if (tile.sums != nullptr) return;
+    SubtractZeroPoints<kMr, kNr>(tile, sums);
   }
   for (int o = 0; o < tile.outputs; ++o) {
     RequantizeRows<Isa>({.acc = sums,
@@ -156,5 +173,6 @@ AQ_INLINE void RunGemmTile(const GemmTile& tile) {
     static_assert(nr % Struct::kAccCols == 0 && mr % Struct::kAccRows == 0);     \
     static_assert(kr == Struct::kKr && flip == Struct::kActivationFlip);         \
     static_assert(!kSumsInInt16<Struct> || max_pair < INT32_MAX, "see gemm.h");  \
+    static_assert(kLooksUp<Struct> == (max_pair == kLookupLimit));               \
     RunGemmTile<Struct, bits, mr, nr / Struct::kAccCols>(tile);                  \
   }

@@ -21,7 +21,7 @@ struct WeightSource {
 
 // How the taps and input channels of a layer become the steps of a tile. Where a tap's channels do not fill the
 // kernel's blocks, the driver copies all taps of a pixel into one padded row instead of padding each (`gathers`), and
-// where the kernel wants 16-bit activations.
+// where the kernel wants 16-bit activations. For look-up tiles it pads each pixel of the image instead.
 struct PanelLayout {
   size_t taps = 1, k = 0, k_padded = 0;  // as the tile sees them: one tap when gathered
   bool gathers = false;
@@ -40,9 +40,9 @@ PanelLayout LayoutOf(const GemmKernel& kernel, int bits, size_t taps, size_t k);
 size_t PackedColumns(const GemmKernel& kernel, size_t n);  // n rounded up to nr
 // Bytes of all panels of one group.
 size_t PackedBytes(const GemmKernel& kernel, const WeightSource& source);
-// Panels of nr columns: blocks of step_bytes bytes, [nr][kr] each (neondot.h: by lanes); plane p of a byte, in bits [p
-// * bits, (p + 1) * bits), is step block * planes + p. Fields beyond the last k hold code 0: the activations there
-// cancel out.
+// Panels of nr columns: blocks of step_bytes bytes, [nr][kr] each (neondot.h, Avx2Pairs: in their own order); plane p
+// of a byte, in bits [p * bits, (p + 1) * bits), is step block * planes + p. Fields beyond the last k hold code 0: the
+// activations there cancel out.
 void PackWeights(const WeightSource& source, const GemmKernel& kernel, uint8_t* packed);
 // bias (null = 0) of the group's n columns -> [PackedColumns], zero beyond n; undoes the kernel's activation flip. The
 // source has zero points only if a decoder subtracts them.

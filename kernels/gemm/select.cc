@@ -50,7 +50,21 @@ IsaCost NeonCost(const GemmKernel& kernel, size_t dot, size_t widen) {
   return {dot, load, kernel.weight_bits < 8 ? size_t{192} : size_t{64}, widen, 4, 288};
 }
 
+// A step is half a pair.
+IsaCost LookupCost(const GemmKernel& kernel) {
+  const size_t unpack = kernel.weight_bits == 2 ? 16 : 8;
+  switch (kernel.isa) {
+    case Isa::kScalar:
+      return {512, 128, 64 + unpack, 512, 1, 0};
+    case Isa::kAvx2:
+      return {16, 16, unpack, 48, 32, 16};
+    default:
+      return {16, 16, unpack, 48, 16, 16};
+  }
+}
+
 IsaCost CostOf(const GemmKernel& kernel) {
+  if (LooksUp(kernel)) return LookupCost(kernel);
   const bool is_narrow = kernel.max_pair < INT32_MAX;
   const size_t unpack = kernel.weight_bits < 8 ? 32 : 0;
   switch (kernel.isa) {
@@ -98,10 +112,14 @@ bool Suits(const GemmShape& shape, GemmChoice* choice) {
   const GemmKernel& kernel = *choice->kernel;
   if (shape.max_code > MaxCode(kernel)) return false;
   if (kernel.weight_bits != shape.weight_bits) {
-    choice->decoder = FindDecoder(kernel.isa, shape.weight_bits, kernel.weight_bits);
+    choice->decoder = FindDecoder(kernel, shape.weight_bits);
     if (choice->decoder == nullptr || (kernel.weight_bits == 8 && !shape.fits_int8)) return false;
   }
   if (kernel.max_pair == INT32_MAX) return true;
+  if (LooksUp(kernel)) {
+    choice->widen_steps = shape.lookup_steps;
+    return shape.weight_bits == 2 && shape.lookup_steps >= 2;
+  }
   const bool subtracts = choice->decoder != nullptr || !shape.has_zero_points;
   const bool is_counted = kernel.kr == 4 && kernel.activation_flip == 0;  // what CountWidenSteps counts
   const size_t planes = kernel.weight_bits < 8 ? static_cast<size_t>(8 / kernel.weight_bits) : 1;
@@ -116,9 +134,10 @@ bool Suits(const GemmShape& shape, GemmChoice* choice) {
 GemmKernels AllGemmKernels() { return {kKernels, kKernels + sizeof(kKernels) / sizeof(kKernels[0])}; }
 PanelDecoders AllDecoders() { return {kDecoders, kDecoders + kDecoderCount}; }
 
-const PanelDecoder* FindDecoder(Isa isa, int bits, int weight_bits) {
+const PanelDecoder* FindDecoder(const GemmKernel& kernel, int bits) {
+  if (kernel.weight_bits < 8 && !LooksUp(kernel)) return nullptr;  // reads packed codes
   for (const PanelDecoder& decoder : AllDecoders()) {
-    if (decoder.isa == isa && decoder.bits == bits && decoder.weight_bits == weight_bits) return &decoder;
+    if (decoder.isa == kernel.isa && decoder.bits == bits && decoder.weight_bits == kernel.weight_bits) return &decoder;
   }
   return nullptr;
 }
@@ -129,18 +148,19 @@ IsaSet KernelIsas() {
   return isas;
 }
 
-GemmChoice SelectGemm(const GemmShape& shape, IsaSet isas) {
+GemmChoice SelectGemm(const GemmShape& shape, IsaSet isas, Technique technique) {
   GemmChoice best;
   size_t best_cost = 0;
   for (const GemmKernel& kernel : AllGemmKernels()) {
     GemmChoice choice{.kernel = &kernel};
+    if (LooksUp(kernel) != (technique == Technique::kLookup)) continue;
     if (!isas.Has(kernel.isa) || !Suits(shape, &choice)) continue;
     const size_t cost = GemmCost(choice, shape);
     if (best.kernel != nullptr && cost > best_cost) continue;
     best = choice;
     best_cost = cost;
   }
-  assert(best.kernel != nullptr && "weight_bits must be 2, 4 or 8");
+  assert((best.kernel != nullptr || technique == Technique::kLookup) && "weight_bits must be 2, 4 or 8");
   return best;
 }
 

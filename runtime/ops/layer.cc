@@ -6,6 +6,7 @@
 
 #include "kernels/depthwise/pack.h"
 #include "kernels/gemm/pack.h"
+#include "kernels/gemm/pairs.h"
 #include "kernels/winograd/select.h"
 #include "runtime/ops/quantized.h"
 #include "runtime/sizes.h"
@@ -129,36 +130,51 @@ GemmShape GemmShapeOf(const OpContext& op, const Layer& layer, const WeightStati
           .max_weight = statistics.max_weight};
 }
 
-GemmChoice ChooseGemm(const OpContext& op, const Layer& layer, IsaSet isas, GemmShape* shape) {
+// How long products may be summed in few bits takes a pass over the weights, worth it only for kernels that ask.
+GemmChoice ChooseDirect(const OpContext& op, const Layer& layer, IsaSet isas, GemmShape* shape) {
   const GemmChoice choice = SelectGemm(*shape, isas);
   if (choice.kernel->max_pair == INT32_MAX) return choice;
   WeightSource source = WeightsOf(op, layer, 0);
-  source.n = static_cast<size_t>(layer.geometry.out_c);  // all groups: worth the pass only for kernels that ask
+  source.n = static_cast<size_t>(layer.geometry.out_c);  // all groups
   shape->widen_steps = CountWidenSteps(source, shape->max_code);
   return SelectGemm(*shape, isas);
+}
+
+GemmChoice ChooseLookup(const OpContext& op, const Layer& layer, IsaSet isas, GemmShape* shape) {
+  const WeightSource source = WeightsOf(op, layer, 0);
+  if (layer.geometry.groups != 1) return {};
+  shape->lookup_steps = LeastLookupSteps(source, shape->max_code);
+  if (SelectGemm(*shape, isas, Technique::kLookup).kernel == nullptr) return {};
+  shape->lookup_steps = CountLookupSteps(source, shape->max_code);
+  return SelectGemm(*shape, isas, Technique::kLookup);
 }
 
 // A tile, of the layer or of its Winograd products.
 struct LayerChoice {
   GemmChoice gemm;
-  WinogradChoice winograd;  // without transforms: direct
+  WinogradChoice winograd;  // with transforms: the technique is Winograd
 };
 
-// The cheaper technique, or the one that is asked for if it applies.
+// The cheapest technique, or the one that is asked for if it applies. Costs of what was looked at.
 LayerChoice ChooseLayer(const OpContext& op, const Layer& layer, const WeightStatistics& statistics,
                         const Target& target, uint64_t costs[kTechniqueCount]) {
-  LayerChoice choice;
   GemmShape shape = GemmShapeOf(op, layer, statistics);
-  choice.gemm = ChooseGemm(op, layer, target.isas, &shape);
-  uint64_t& direct = costs[static_cast<int>(Technique::kDirect)];
-  direct = GemmCost(choice.gemm, shape) * static_cast<uint64_t>(layer.geometry.groups);
-  if (target.technique.value_or(Technique::kWinograd) != Technique::kWinograd) return choice;
+  LayerChoice choice{ChooseDirect(op, layer, target.isas, &shape), {}};
+  uint64_t least = GemmCost(choice.gemm, shape) * static_cast<uint64_t>(layer.geometry.groups);
+  costs[static_cast<int>(Technique::kDirect)] = least;
+  // Whether to take a technique of this cost.
+  const auto takes = [&](Technique technique, uint64_t cost) {
+    costs[static_cast<int>(technique)] = cost;
+    const bool is_taken = target.technique == technique || (!target.technique && cost < least);
+    if (is_taken) least = cost;
+    return is_taken;
+  };
+  const GemmChoice lookup = ChooseLookup(op, layer, target.isas, &shape);
+  if (lookup.kernel != nullptr && takes(Technique::kLookup, GemmCost(lookup, shape))) choice.gemm = lookup;
   const int32_t acc_bound = *std::max_element(statistics.acc_bound.begin(), statistics.acc_bound.end());
   const WinogradChoice winograd =
       SelectWinograd(layer.geometry, WeightsOf(op, layer, 0), shape.max_code, acc_bound, target.isas);
-  if (winograd.transforms == nullptr) return choice;
-  costs[static_cast<int>(Technique::kWinograd)] = winograd.cost;
-  if (winograd.cost < direct || target.technique == Technique::kWinograd) return {winograd.gemm, winograd};
+  if (winograd.transforms != nullptr && takes(Technique::kWinograd, winograd.cost)) return {winograd.gemm, winograd};
   return choice;
 }
 
@@ -169,7 +185,10 @@ void TakePackedWeights(const OpContext& op, const Layer& layer, bool has_zero_po
   const size_t groups = static_cast<size_t>(layer.geometry.groups);
   const WeightSource first = WeightsOf(op, layer, 0);
   const size_t columns = PackedColumns(kernel, first.n), kr = static_cast<size_t>(kernel.kr);
-  const bool decodes = convolution->decoder != nullptr, sums_rows = has_zero_points && !decodes;
+  const bool looks_up = LooksUp(kernel);
+  const PairTable table = looks_up ? MakePairTable(first.codebook) : PairTable();
+  const bool decodes = convolution->decoder != nullptr && !looks_up;
+  const bool sums_rows = (has_zero_points && !decodes) || table.centre != 0;
 
   convolution->weight_bits = first.bits;
   convolution->packed_group_bytes =
@@ -182,13 +201,15 @@ void TakePackedWeights(const OpContext& op, const Layer& layer, bool has_zero_po
   convolution->bias = bias;
   convolution->weight_zero_points = row_zero_points;
   convolution->decode_zero_points = decode_zero_points;
+  convolution->pairs = looks_up ? memory->Store(table) : nullptr;
   if (memory->is_measuring()) return;
 
   ExpandCodebook(first.bits, first.codebook, convolution->codebook);
   for (size_t group = 0; group < groups; ++group) {
     WeightSource source = WeightsOf(op, layer, group);
     for (size_t i = 0; sums_rows && i < first.n; ++i) {
-      row_zero_points[group * columns + i] = source.zero_points[source.first_n + i];
+      const int32_t zero = source.zero_points != nullptr ? source.zero_points[source.first_n + i] : 0;
+      row_zero_points[group * columns + i] = zero - table.centre;
     }
     if (!decodes) source.zero_points = nullptr;
     PackWeights(source, kernel, packed + group * convolution->packed_group_bytes);

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// Activations for look-up tiles: the convolution driver rewrites the part of the image that a range of output rows
+// needs as pairs of codes, pixel by pixel, each followed by its sum. Nine taps then share one pixel's work.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/gemm/convolve.h"
+
+namespace aq {
+
+// How an image is cut: `out_rows` rows of output need at most `in_rows` rows of pairs. Pixels that no window touches
+// are left out where that is simple (kernel of one, no padding): the step is then the stride.
+struct PairStrips {
+  explicit PairStrips(const ConvGeometry& geometry);
+  size_t bytes() const { return static_cast<size_t>(in_rows) * in_w * pixel_bytes; }
+
+  int step_h, step_w;  // between the pixels kept
+  int in_h;            // rows kept of the whole image
+  size_t in_w;         // and pixels of a row
+  size_t pairs;        // bytes of a pixel: this many, then its sum in 16 bits
+  size_t pixel_bytes;
+  int out_rows, in_rows;
+};
+
+// Writes what output rows [begin, end) need to `image` (strips.bytes()) and returns the geometry of a convolution over
+// it whose output pixels are still numbered from the first row of all: channels are bytes of a packed pixel.
+ConvGeometry PackPairStrip(const ConvGeometry& geometry, const PairStrips& strips, const uint8_t* input, int begin,
+                           int end, uint8_t* image);
+// One pixel; missing channels are 0. Codes are at most 3.
+void PackPairs(const uint8_t* codes, size_t channels, const PairStrips& strips, uint8_t* pixel);
+int32_t SumOfPixel(const uint8_t* pixel, size_t pairs);
+
+}  // namespace aq
