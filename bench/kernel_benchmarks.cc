@@ -70,7 +70,9 @@ void RunGemm(benchmark::State& state, const GemmKernel& kernel) {
   const EightBitOutput output;
   const size_t activation_bytes = kernel.weight_bits == 16 ? 2 : 1;
   AlignedBlock activations = Bytes(kTaps * mr * kDepth * activation_bytes);
-  for (size_t i = 0; LooksUp(kernel) && i < activations.size(); ++i) activations.data()[i] &= 0xF0;  // pairs
+  for (size_t i = 0; LooksUp(kernel) && i < activations.size(); ++i) {
+    activations.data()[i] = static_cast<uint8_t>(i << 4);  // any pairs
+  }
   const AlignedBlock weights = Bytes(kTaps * kDepth * nr * static_cast<size_t>(kernel.weight_bits) / 8);
   AlignedBlock codes = AlignedBlock::Allocate(mr * nr);
   std::vector<const uint8_t*> rows;

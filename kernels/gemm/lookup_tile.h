@@ -37,7 +37,8 @@ AQ_INLINE void LookUpTile(const GemmTile& tile, int32_t* sums) {
     Unroll<kMr * kTiles>([&](auto i) AQ_LAMBDA { acc[i / kTiles][i % kTiles] = Isa::StartBytes(table.start); });
   };
   const auto widen = [&]() AQ_LAMBDA {
-    Unroll<kMr * kTiles>([&](auto i) AQ_LAMBDA { Isa::AddToWords(acc[i / kTiles][i % kTiles], words + i * kColumns); });
+    uint16_t* const to = Opaque(words);  // no word stays in a register between runs
+    Unroll<kMr * kTiles>([&](auto i) AQ_LAMBDA { Isa::AddToWords(acc[i / kTiles][i % kTiles], to + i * kColumns); });
   };
   restart();
   const uint8_t* w = tile.weights;

@@ -51,7 +51,6 @@ PairTable MakePairTable(const int8_t* codebook) {
   table.start = static_cast<uint8_t>(units.start());
   table.factor = static_cast<int16_t>(units.factor);
   table.centre = units.centre;
-  table.max_unit = units.max_unit();
   return table;
 }
 

@@ -19,7 +19,6 @@ struct PairTable {
   uint8_t start = 0;
   int16_t factor = 1;
   int32_t centre = 0;
-  int32_t max_unit = 0;  // largest |u|
 };
 inline constexpr int32_t kPairMaxCode = 3;
 
@@ -29,7 +28,7 @@ PairTable MakePairTable(const int8_t* codebook);
 // How many consecutive pairs of a column may be summed in a byte whatever the activations, for these very weights. 0 if
 // the layer does not suit a look-up: wider codes, or sums that do not fit int16.
 size_t CountLookupSteps(const WeightSource& source, int32_t max_code);
-// The same for the worst weights of this codebook. Never more than for any others.
+// The same for the worst weights of this codebook.
 size_t LeastLookupSteps(const WeightSource& source, int32_t max_code);
 
 }  // namespace aq

@@ -209,6 +209,18 @@ TEST_P(GemmTable, EqualsReference) {
 INSTANTIATE_TEST_SUITE_P(AllRows, GemmTable, testing::ValuesIn(AllWays()),
                          [](const auto& info) { return info.param.name(); });
 
+TEST(LookUpTiles, EqualReferenceOnImagesOfManyStrips) {
+  Random random(1);
+  for (const ConvGeometry& geometry : {Geometry(40, 39, 400, 2, 3, 1, 1, 1, 1), Geometry(41, 40, 401, 1, 3, 2, 0, 2, 1),
+                                       Geometry(90, 41, 402, 1, 1, 2, 0, 1, 1)}) {
+    const ConvolutionCase c(random, geometry, {.weight_bits = 2, .max_code = 3, .has_weight_zero_points = true});
+    for (const GemmWay& way : AllWays()) {
+      if (!LooksUp(*way.kernel) || !DetectIsas().Has(way.kernel->isa)) continue;
+      ASSERT_EQ(RunCase(random, c, way), "") << way.name() << ", in " << geometry.in_h << "x" << geometry.in_w;
+    }
+  }
+}
+
 TEST(SelectGemm, TakesInt16SumsOnlyWhereTheWeightsAllow) {
   for (int bits : {2, 4, 8}) {
     for (size_t m : {size_t{1}, size_t{7}, size_t{196}}) {
