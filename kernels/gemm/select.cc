@@ -98,7 +98,7 @@ size_t GemmCost(const GemmChoice& choice, const GemmShape& shape) {
   const size_t mr = static_cast<size_t>(kernel.mr), vectors = DivideUp(static_cast<size_t>(kernel.nr), cost.columns);
   const size_t widen = cost.widen == 0 ? 0 : cost.widen / choice.widen_steps;
   const size_t step = mr * vectors * (cost.dot + widen) + mr * cost.broadcast + vectors * cost.weights;
-  const size_t steps = LayoutOf(kernel, shape.weight_bits, shape.taps, shape.k).steps;
+  const size_t steps = LayoutOf(kernel, shape.weight_bits, shape.taps, shape.k, shape.lines).steps;
   const size_t tiles = DivideUp(shape.m, mr);
   const size_t decodes = choice.decoder != nullptr ? DivideUp(tiles, BlockTiles(kernel, shape.taps, shape.k)) : 0;
   return DivideUp(shape.n, static_cast<size_t>(kernel.nr)) *
