@@ -42,6 +42,9 @@ struct GemmTile {
   size_t stride = 0;                  // elements between rows of residual and outputs
   const uint8_t* residual = nullptr;  // codes of the residual at the tile's first row and column, null = none
   void* out[kMaxOutputs] = {};        // likewise: uint8 codes, or int32 when is_wide
+  // Not null: acc of `groups` tiles below each other, [groups * mr][nr], is stored here and nothing is requantised.
+  int32_t* sums = nullptr;
+  size_t groups = 1;  // then `rows` is [groups][taps][mr]; without row sums
 };
 // Limits of NEON's sums (GemmKernel::max_pair): of two products in int16 before they are widened, and of one in int8.
 inline constexpr int32_t kPairLimit = 2 * 127 * 128, kByteLimit = 2 * 127;
@@ -100,6 +103,10 @@ struct GemmChoice {
 // reads wider weights than the file's takes them from a decoder of its ISA, once per panel and block of rows. Never
 // empty: scalar rows are exact for all.
 GemmChoice SelectGemm(const GemmShape& shape, IsaSet isas);
+// The same among look-up tiles; without a kernel if none suits.
+GemmChoice SelectLookup(const GemmShape& shape, IsaSet isas);
+// What the model gives for a choice, in sixteenths of an instruction.
+size_t GemmCost(const GemmChoice& choice, const GemmShape& shape);
 // The decoder of `bits`-wide codes for a tile; null if there is none.
 const PanelDecoder* FindDecoder(const GemmKernel& kernel, int bits);
 // Every row of this build, for tests, bench and `aq cpu`.

@@ -89,7 +89,9 @@ IsaCost CostOf(const GemmKernel& kernel) {
   return {8, 16, 16, 0, 2, 72};
 }
 
-size_t TotalCost(const GemmChoice& choice, const GemmShape& shape) {
+}  // namespace
+
+size_t GemmCost(const GemmChoice& choice, const GemmShape& shape) {
   constexpr size_t kTileCost = 1500;
   const GemmKernel& kernel = *choice.kernel;
   const IsaCost cost = CostOf(kernel);
@@ -102,6 +104,8 @@ size_t TotalCost(const GemmChoice& choice, const GemmShape& shape) {
   return DivideUp(shape.n, static_cast<size_t>(kernel.nr)) *
          (tiles * (steps * step + kTileCost) + decodes * steps * vectors * cost.decode);
 }
+
+namespace {
 
 // Fills in the rest of the choice; false if the kernel does not suit the layer.
 bool Suits(const GemmShape& shape, GemmChoice* choice) {
@@ -144,19 +148,30 @@ IsaSet KernelIsas() {
   return isas;
 }
 
-GemmChoice SelectGemm(const GemmShape& shape, IsaSet isas) {
+namespace {
+
+GemmChoice Select(const GemmShape& shape, IsaSet isas, bool looks_up) {
   GemmChoice best;
   size_t best_cost = 0;
   for (const GemmKernel& kernel : AllGemmKernels()) {
     GemmChoice choice{.kernel = &kernel};
-    if (!isas.Has(kernel.isa) || !Suits(shape, &choice)) continue;
-    const size_t cost = TotalCost(choice, shape);
+    if (!isas.Has(kernel.isa) || LooksUp(kernel) != looks_up || !Suits(shape, &choice)) continue;
+    const size_t cost = GemmCost(choice, shape);
     if (best.kernel != nullptr && cost > best_cost) continue;
     best = choice;
     best_cost = cost;
   }
-  assert(best.kernel != nullptr && "weight_bits must be 2, 4 or 8");
   return best;
 }
+
+}  // namespace
+
+GemmChoice SelectGemm(const GemmShape& shape, IsaSet isas) {
+  const GemmChoice choice = Select(shape, isas, false);
+  assert(choice.kernel != nullptr && "weight_bits must be 2, 4 or 8");
+  return choice;
+}
+
+GemmChoice SelectLookup(const GemmShape& shape, IsaSet isas) { return Select(shape, isas, true); }
 
 }  // namespace aq

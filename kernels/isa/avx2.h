@@ -288,8 +288,8 @@ struct Avx2Narrow : Avx2Base {
   // An accumulator is eight columns of two int16 sums each: of the products with k % 4 in {0, 1} and in {2, 3}.
   static AQ_INLINE Acc ZeroAcc() { return _mm256_setzero_si256(); }
   static AQ_INLINE Acc Dot(Acc acc, Act a, Weights w) { return _mm256_add_epi16(acc, _mm256_maddubs_epi16(a, w)); }
-  static AQ_INLINE void AddWidened(Acc acc, int32_t* out) {
-    Store256(out, _mm256_add_epi32(Load256(out), _mm256_madd_epi16(acc, _mm256_set1_epi16(1))));
+  static AQ_INLINE void AddWidened(Acc acc, const int32_t* from, int32_t* out) {
+    Store256(out, _mm256_add_epi32(Load256(from), _mm256_madd_epi16(acc, _mm256_set1_epi16(1))));
   }
 };
 

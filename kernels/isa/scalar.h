@@ -66,9 +66,10 @@ struct Scalar {
   }
   static AQ_INLINE void StoreAcc(Acc acc, int32_t* out, size_t /*stride*/) { *out = acc; }
   // Optional members; an ISA that has them gets more from the loops:
-  // - sums in int16 (gemm_tile.h, kSumsInInt16): Acc ZeroAcc(), void AddWidened(Acc, int32_t* out): out += the sums of
-  //   acc. Then Dot may wrap after GemmTile::widen_steps steps, and LoadBias and StoreAcc are not needed. The bound
-  //   counts, per column, sums of the products of adjacent k (0 and 1, 2 and 3, ... of each step of kKr).
+  // - sums in int16 (gemm_tile.h, kSumsInInt16): Acc ZeroAcc(), void AddWidened(Acc, const int32_t* from, int32_t* out):
+  //   out = from + the sums of acc. Then Dot may wrap after GemmTile::widen_steps steps, and LoadBias and StoreAcc are
+  //   not needed. The bound counts, per column, sums of the products of adjacent k (0 and 1, 2 and 3, ... of each step
+  //   of kKr).
   // - panel decoders (decode_panel.h): Weights LoadZeroPoints(const int8_t*), Weights Subtract(Weights, Weights),
   //   void StoreWeights(uint8_t*, Weights), of kBytes bytes (or twice that for 16-bit weights).
   // - int TilesAtOnce(int rows) (gemm_tile.h): vectors of columns whose sums fit the registers; wider tiles are worked

@@ -7,6 +7,7 @@
 #include "kernels/depthwise/pack.h"
 #include "kernels/gemm/pack.h"
 #include "kernels/gemm/pairs.h"
+#include "kernels/winograd/select.h"
 #include "runtime/ops/quantized.h"
 #include "runtime/sizes.h"
 
@@ -56,9 +57,9 @@ const uint8_t* TakePadRow(const OpContext& op, const Layer& layer, ConstantMemor
 }
 
 struct ConvolutionState {
-  Convolution convolution;
+  Winograd winograd;  // the convolution itself is winograd.layer; without transforms it is computed directly
   bool has_residual = false;
-  size_t pixels = 0;
+  size_t pixels = 0;           // or windows of pixels
   bool splits_panels = false;  // units are pixels of panel after panel, else pixels
 };
 
@@ -68,8 +69,12 @@ constexpr size_t kFewPixels = 1024;
 void RunConvolution(const void* state, const RunArguments& arguments, size_t begin, size_t end, void* scratch) {
   const auto& s = *static_cast<const ConvolutionState*>(state);
   const auto run = [&](const ConvolveRange& range) {
-    ConvolvePart(s.convolution, arguments.inputs[0], s.has_residual ? arguments.inputs[1] : nullptr, arguments.outputs,
-                 range, scratch);
+    const uint8_t* residual = s.has_residual ? arguments.inputs[1] : nullptr;
+    if (s.winograd.transforms != nullptr) {
+      WinogradPart(s.winograd, arguments.inputs[0], residual, arguments.outputs, range, scratch);
+    } else {
+      ConvolvePart(s.winograd.layer, arguments.inputs[0], residual, arguments.outputs, range, scratch);
+    }
   };
   if (!s.splits_panels) return run({.m_begin = begin, .m_end = end});
   // The end of one panel, whole panels, the beginning of another.
@@ -109,27 +114,69 @@ WeightSource WeightsOf(const OpContext& op, const Layer& layer, size_t group) {
           .k = static_cast<size_t>(shape.k)};
 }
 
-GemmChoice ChooseGemm(const OpContext& op, const Layer& layer, const WeightStatistics& statistics, IsaSet isas) {
+GemmShape GemmShapeOf(const OpContext& op, const Layer& layer, const WeightStatistics& statistics) {
   const ConvGeometry& g = layer.geometry;
-  WeightSource source = WeightsOf(op, layer, 0);
+  const WeightSource source = WeightsOf(op, layer, 0);
   const int32_t max_code = op.input(0).max_code();
-  GemmShape shape{.m = static_cast<size_t>(g.out_h) * static_cast<size_t>(g.out_w),
-                  .n = source.n,
-                  .k = source.k,
-                  .taps = source.taps,
-                  .weight_bits = source.bits,
-                  .max_code = max_code,
-                  .max_pair = 2 * statistics.max_magnitude * max_code,
-                  .has_zero_points = statistics.has_zero_points,
-                  .fits_int8 = statistics.fits_int8,
-                  .max_weight = statistics.max_weight,
-                  .lookup_steps = g.groups == 1 ? LeastLookupSteps(source, max_code) : 0};
-  const GemmChoice choice = SelectGemm(shape, isas);
+  return {.m = static_cast<size_t>(g.out_h) * static_cast<size_t>(g.out_w),
+          .n = source.n,
+          .k = source.k,
+          .taps = source.taps,
+          .weight_bits = source.bits,
+          .max_code = max_code,
+          .max_pair = 2 * statistics.max_magnitude * max_code,
+          .has_zero_points = statistics.has_zero_points,
+          .fits_int8 = statistics.fits_int8,
+          .max_weight = statistics.max_weight};
+}
+
+GemmChoice ChooseGemm(const OpContext& op, const Layer& layer, IsaSet isas, GemmShape* shape) {
+  const GemmChoice choice = SelectGemm(*shape, isas);
   if (choice.kernel->max_pair == INT32_MAX) return choice;
-  source.n = static_cast<size_t>(g.out_c);  // all groups: worth the pass only for kernels that ask
-  shape.widen_steps = CountWidenSteps(source, max_code);
-  if (shape.lookup_steps != 0) shape.lookup_steps = CountLookupSteps(source, max_code);
-  return SelectGemm(shape, isas);
+  WeightSource source = WeightsOf(op, layer, 0);
+  source.n = static_cast<size_t>(layer.geometry.out_c);  // all groups: worth the pass only for kernels that ask
+  shape->widen_steps = CountWidenSteps(source, shape->max_code);
+  return SelectGemm(*shape, isas);
+}
+
+// A tile, of the layer or of its Winograd products.
+struct LayerChoice {
+  GemmChoice gemm;
+  WinogradChoice winograd;  // without transforms: direct
+};
+
+// The cheapest technique, or the one that is asked for if it applies.
+LayerChoice ChooseLayer(const OpContext& op, const Layer& layer, const WeightStatistics& statistics,
+                        const Target& target, uint64_t costs[kTechniqueCount]) {
+  LayerChoice choice;
+  const WeightSource source = WeightsOf(op, layer, 0);
+  GemmShape shape = GemmShapeOf(op, layer, statistics);
+  choice.gemm = ChooseGemm(op, layer, target.isas, &shape);
+  uint64_t least = GemmCost(choice.gemm, shape) * static_cast<uint64_t>(layer.geometry.groups);
+  costs[static_cast<int>(Technique::kDirect)] = least;
+  const auto may_be = [&](Technique technique) { return target.technique.value_or(technique) == technique; };
+  const auto is_chosen = [&](Technique technique, uint64_t cost) {
+    costs[static_cast<int>(technique)] = cost;
+    if (cost >= least && target.technique != technique) return false;
+    least = cost;
+    return true;
+  };
+
+  if (may_be(Technique::kLookup) && layer.geometry.groups == 1) {
+    shape.lookup_steps = LeastLookupSteps(source, shape.max_code);
+    const GemmChoice lookup = SelectLookup(shape, target.isas);
+    if (lookup.kernel != nullptr && is_chosen(Technique::kLookup, GemmCost(lookup, shape))) choice.gemm = lookup;
+  }
+  if (may_be(Technique::kWinograd)) {
+    const int32_t acc_bound = *std::max_element(statistics.acc_bound.begin(), statistics.acc_bound.end());
+    const WinogradChoice winograd = SelectWinograd(layer.geometry, source, shape.max_code, acc_bound, target.isas);
+    if (winograd.transforms != nullptr && is_chosen(Technique::kWinograd, winograd.cost)) {
+      return {winograd.gemm, winograd};
+    }
+  }
+  // What these very weights allow: worth the pass only where it is used.
+  if (LooksUp(*choice.gemm.kernel)) choice.gemm.widen_steps = CountLookupSteps(source, shape.max_code);
+  return choice;
 }
 
 // Packed weights, and bias and zero points per packed column, group by group.
@@ -172,32 +219,54 @@ void TakePackedWeights(const OpContext& op, const Layer& layer, bool has_zero_po
   }
 }
 
-void PrepareConvolution(const OpContext& op, const Layer& layer, const WeightStatistics& statistics, IsaSet isas,
-                        ConstantMemory* memory, PreparedOp* prepared) {
+// Transforms, offsets and biases beside the packed weights.
+void TakeWinograd(const OpContext& op, const Layer& layer, const WinogradChoice& choice, ConstantMemory* memory,
+                  Winograd* winograd) {
+  const WinogradForm& form = *choice.transforms->form;
+  const GemmKernel& kernel = *choice.gemm.kernel;
+  const size_t columns = PackedColumns(kernel, static_cast<size_t>(layer.geometry.out_c));
+  int32_t* bias = memory->Take<int32_t>(static_cast<uint64_t>(form.out * form.out) * columns);
+  winograd->transforms = choice.transforms;
+  winograd->bias = bias;
+  const bool is_counted = kernel.kr == 4 && kernel.activation_flip == 0;  // what CountWidenSteps counts
+  for (int p = 0; p < form.products(); ++p) {
+    winograd->offsets[p] = choice.bounds.offsets[p];
+    winograd->widen_steps[p] = is_counted ? choice.bounds.widen_steps[p] : choice.gemm.widen_steps;
+  }
+  if (memory->is_measuring()) return;
+  WinogradBias(form, WeightsOf(op, layer, 0), choice.bounds.offsets, kernel.activation_flip,
+               layer.weights->bias()->data(), columns, bias);
+}
+
+void PrepareConvolution(const OpContext& op, const Layer& layer, const WeightStatistics& statistics,
+                        const Target& target, ConstantMemory* memory, PreparedOp* prepared) {
   ConvolutionState state;
   state.has_residual = HasResidual(op);
-  Convolution& convolution = state.convolution;
+  Convolution& convolution = state.winograd.layer;
   convolution.geometry = layer.geometry;
-  const GemmChoice choice = ChooseGemm(op, layer, statistics, isas);
-  convolution.kernel = choice.kernel;
-  convolution.decoder = choice.decoder;
-  convolution.widen_steps = choice.widen_steps;
+  const LayerChoice choice = ChooseLayer(op, layer, statistics, target, prepared->costs);
+  const bool uses_winograd = choice.winograd.transforms != nullptr;
+  convolution.kernel = choice.gemm.kernel;
+  convolution.decoder = choice.gemm.decoder;
+  convolution.widen_steps = choice.gemm.widen_steps;
   TakePackedWeights(op, layer, statistics.has_zero_points, memory, &convolution);
+  if (uses_winograd) TakeWinograd(op, layer, choice.winograd, memory, &state.winograd);
   convolution.requantize = TakeLayerRequantize(op, statistics.acc_bound, memory);
   convolution.outputs = static_cast<int>(op.op.outputs.size());
   convolution.pad_row = TakePadRow(op, layer, memory);
   const size_t nr = static_cast<size_t>(convolution.kernel->nr);
-  state.pixels = prepared->units;
-  state.splits_panels = layer.geometry.groups == 1 && state.pixels < kFewPixels;
+  state.pixels = uses_winograd ? WinogradWindows(state.winograd) : prepared->units;
+  state.splits_panels = layer.geometry.groups == 1 && prepared->units < kFewPixels;
+  prepared->units = state.pixels;
   if (state.splits_panels)
     prepared->units *= PackedColumns(*convolution.kernel, static_cast<size_t>(layer.geometry.out_c)) / nr;
-  prepared->kernel = convolution.kernel->name;
-  prepared->scratch_bytes = ConvolveScratchBytes(convolution);
+  prepared->kernel = uses_winograd ? choice.winograd.transforms->name : convolution.kernel->name;
+  prepared->scratch_bytes = uses_winograd ? WinogradScratchBytes(state.winograd) : ConvolveScratchBytes(convolution);
   prepared->run = RunConvolution;
   prepared->state = memory->Store(state);
 }
 
-void PrepareDepthwise(const OpContext& op, const Layer& layer, const WeightStatistics& statistics, IsaSet isas,
+void PrepareDepthwise(const OpContext& op, const Layer& layer, const WeightStatistics& statistics, const Target& target,
                       ConstantMemory* memory, PreparedOp* prepared) {
   const ConvGeometry& g = layer.geometry;
   WeightSource source = WeightsOf(op, layer, 0);
@@ -208,7 +277,7 @@ void PrepareDepthwise(const OpContext& op, const Layer& layer, const WeightStati
   state.has_residual = HasResidual(op);
   Depthwise& depthwise = state.depthwise;
   depthwise.geometry = g;
-  depthwise.kernel = SelectDepthwise(FitsInt16Sums(source, op.input(0).max_code()), isas);
+  depthwise.kernel = SelectDepthwise(FitsInt16Sums(source, op.input(0).max_code()), target.isas);
   uint8_t* weights = memory->Take<uint8_t>(DepthwiseWeightBytes(*depthwise.kernel, source.taps, source.n));
   int32_t* bias = memory->Take<int32_t>(padded);
   depthwise.weights = weights;
@@ -272,7 +341,8 @@ Status ValidateLayer(const OpContext& op, const Layer& layer, uint64_t* work) {
   return {};
 }
 
-void PrepareLayer(const OpContext& op, const Layer& layer, IsaSet isas, ConstantMemory* memory, PreparedOp* prepared) {
+void PrepareLayer(const OpContext& op, const Layer& layer, const Target& target, ConstantMemory* memory,
+                  PreparedOp* prepared) {
   // The weights were checked at load. This second pass finds the bounds again, which are not worth keeping; a mapped
   // file that has changed meanwhile gives wrong numbers, nothing worse.
   WeightStatistics statistics;
@@ -282,9 +352,9 @@ void PrepareLayer(const OpContext& op, const Layer& layer, IsaSet isas, Constant
   prepared->units = static_cast<size_t>(layer.geometry.out_h) * static_cast<size_t>(layer.geometry.out_w);
   prepared->macs = prepared->work = MacsOf(layer.geometry);
   if (IsDepthwise(layer.geometry)) {
-    PrepareDepthwise(op, layer, statistics, isas, memory, prepared);
+    PrepareDepthwise(op, layer, statistics, target, memory, prepared);
   } else {
-    PrepareConvolution(op, layer, statistics, isas, memory, prepared);
+    PrepareConvolution(op, layer, statistics, target, memory, prepared);
   }
 }
 

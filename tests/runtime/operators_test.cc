@@ -87,8 +87,8 @@ TEST_P(Operators, EqualTheReferenceOnEveryIsaAndThreadCount) {
       SCOPED_TRACE(entry.name + " " + IsaName(static_cast<Isa>(isa)));
       const IsaSet usable = IsaSet().With(static_cast<Isa>(isa));
       for (const int threads : {1, 2}) {
-        RunAndCompare(expected, inputs, {.isas = usable, .num_threads = threads});
-        RunAndCompare(expected, inputs, {.isas = usable, .num_threads = threads, .isolate_tensors = true});
+        RunAndCompare(expected, inputs, {.target = {.isas = usable}, .num_threads = threads});
+        RunAndCompare(expected, inputs, {.target = {.isas = usable}, .num_threads = threads, .isolate_tensors = true});
       }
     }
   }
@@ -117,7 +117,7 @@ TEST(Interpreter, SplitsLargeLayersBetweenThreadsWithTheSameBits) {
   const auto inputs = RandomInputs(builder.model, 1);
   const auto tensors = RunReference(builder.model, builder.segments, inputs);
   for (const int threads : {1, 2, 3, 7}) {
-    RunAndCompare({*model, tensors}, inputs, {.isas = DetectIsas(), .num_threads = threads});
+    RunAndCompare({*model, tensors}, inputs, {.target = {.isas = DetectIsas()}, .num_threads = threads});
   }
 }
 
@@ -125,7 +125,7 @@ TEST(Interpreter, ClampsInputCodesAboveTheirBits) {
   ModelBuilder builder(6);
   builder.Output(builder.Lookup(builder.Input({1, 100}, 2), 8));
   const auto model = LoadOrDie(builder.Build());
-  auto interpreter = Interpreter::Create(*model, {.isas = IsaSet()});
+  auto interpreter = Interpreter::Create(*model, {.target = {}});
   ASSERT_TRUE(interpreter.ok());
   std::memset((*interpreter)->tensor(0), 255, 100);
   (*interpreter)->Run();
@@ -135,7 +135,7 @@ TEST(Interpreter, ClampsInputCodesAboveTheirBits) {
 
 TEST(Interpreter, PlanNamesOpsAndKernels) {
   const auto model = LoadOrDie(SmallNetwork().Build());
-  auto interpreter = Interpreter::Create(*model, {.isas = IsaSet()});
+  auto interpreter = Interpreter::Create(*model, {.target = {}});
   ASSERT_TRUE(interpreter.ok());
   const std::string text = (*interpreter)->plan().ToString(*model);
   EXPECT_NE(text.find("Conv2D"), std::string::npos) << text;
