@@ -31,7 +31,7 @@ struct RunArguments {
 // What a session is prepared for.
 struct Target {
   IsaSet isas;
-  std::optional<Technique> technique;  // for every layer to which it applies; else the cheapest
+  std::optional<Technique> technique = {};  // for every layer to which it applies; else the cheapest
 };
 
 // An op ready to run. Units (output pixels, rows ...) can be split between threads in any way: same bits.

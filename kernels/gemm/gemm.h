@@ -8,6 +8,7 @@
 
 #include "kernels/gemm/decode.h"
 #include "kernels/requantize/requantize.h"
+#include "kernels/technique.h"
 #include "platforms/cpu.h"
 
 namespace aq {
@@ -100,11 +101,9 @@ struct GemmChoice {
 };
 
 // The cheapest way that `isas` allows, by a model of tiles * steps * instructions; later rows win ties. A kernel that
-// reads wider weights than the file's takes them from a decoder of its ISA, once per panel and block of rows. Never
-// empty: scalar rows are exact for all.
-GemmChoice SelectGemm(const GemmShape& shape, IsaSet isas);
-// The same among look-up tiles; without a kernel if none suits.
-GemmChoice SelectLookup(const GemmShape& shape, IsaSet isas);
+// reads wider weights than the file's takes them from a decoder of its ISA, once per panel and block of rows. Direct
+// tiles: never empty, as scalar rows are exact for all. Look-up tiles: `kernel` is null where none suits.
+GemmChoice SelectGemm(const GemmShape& shape, IsaSet isas, Technique technique = Technique::kDirect);
 // What the model gives for a choice, in sixteenths of an instruction.
 size_t GemmCost(const GemmChoice& choice, const GemmShape& shape);
 // The decoder of `bits`-wide codes for a tile; null if there is none.

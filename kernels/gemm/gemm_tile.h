@@ -107,7 +107,7 @@ AQ_INLINE void MultiplyPass(const GemmTile& tile, const uint8_t* const* rows, co
   store();
 }
 
-// All groups and columns, in passes -> sums [groups][kMr][kNr].
+// All columns in passes -> sums [groups * kMr][kNr].
 template <class Isa, int kWeightBits, int kMr, int kTiles>
 AQ_INLINE void MultiplyTile(const GemmTile& tile, int32_t* sums) {
   constexpr int kNr = kTiles * Isa::kAccCols, kPass = PassTiles<Isa, kMr, kTiles>();
@@ -123,15 +123,16 @@ AQ_INLINE void MultiplyTile(const GemmTile& tile, int32_t* sums) {
   }
 }
 
-// sums -= row sums * zero points
-template <int kNr>
+// The zero points of weights that no decoder subtracted.
+template <int kMr, int kNr>
 AQ_INLINE void SubtractZeroPoints(const GemmTile& tile, int32_t* sums) {
-  if (tile.weight_zero_points == nullptr) return;
-  for (int i = 0; i < tile.m; ++i) {
-    const uint32_t row_sum = static_cast<uint32_t>(tile.row_sums[i]);  // unsigned: only the total is proven to fit
-    for (int j = 0; j < kNr; ++j) {
-      const uint32_t part = row_sum * static_cast<uint32_t>(tile.weight_zero_points[j]);
-      sums[i * kNr + j] = static_cast<int32_t>(static_cast<uint32_t>(sums[i * kNr + j]) - part);
+  if (tile.weight_zero_points != nullptr) {
+    for (int i = 0; i < tile.m; ++i) {
+      const uint32_t row_sum = static_cast<uint32_t>(tile.row_sums[i]);  // unsigned: only the total is proven to fit
+      for (int j = 0; j < kNr; ++j) {
+        const uint32_t part = row_sum * static_cast<uint32_t>(tile.weight_zero_points[j]);
+        sums[i * kNr + j] = static_cast<int32_t>(static_cast<uint32_t>(sums[i * kNr + j]) - part);
+      }
     }
   }
 }
@@ -140,17 +141,16 @@ template <class Isa, int kWeightBits, int kMr, int kTiles>
 AQ_INLINE void RunGemmTile(const GemmTile& tile) {
   constexpr int kNr = kTiles * Isa::kAccCols;
   // Accumulators end up in this L1-resident buffer, so the epilogue never sees register shapes; int16 sums are widened
-  // into it on the way.
+  // into it on the way. Or in the caller's memory (kernels/winograd), and that is all.
   alignas(64) int32_t buffer[kMr * kNr + (kNr % kRowStep == 0 ? 0 : kRowStep)];  // it reads blocks of sixteen columns
-  int32_t* sums = Opaque(tile.sums != nullptr ? tile.sums : buffer);  // (of winograd/: in the caller's memory)
+  int32_t* const sums = Opaque(tile.sums != nullptr ? tile.sums : buffer);
   if constexpr (kLooksUp<Isa>) {
     LookUpTile<Isa, kWeightBits, kMr, kTiles>(tile, sums);
   } else {
     MultiplyTile<Isa, kWeightBits, kMr, kTiles>(tile, sums);
+    if (tile.sums != nullptr) return;
+    SubtractZeroPoints<kMr, kNr>(tile, sums);
   }
-  if (tile.sums != nullptr) return;
-  sums = Opaque(buffer);
-  if constexpr (!kLooksUp<Isa>) SubtractZeroPoints<kNr>(tile, sums);
   for (int o = 0; o < tile.outputs; ++o) {
     RequantizeRows<Isa>({.acc = sums,
                          .acc_stride = kNr,

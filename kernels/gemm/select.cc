@@ -148,30 +148,20 @@ IsaSet KernelIsas() {
   return isas;
 }
 
-namespace {
-
-GemmChoice Select(const GemmShape& shape, IsaSet isas, bool looks_up) {
+GemmChoice SelectGemm(const GemmShape& shape, IsaSet isas, Technique technique) {
   GemmChoice best;
   size_t best_cost = 0;
   for (const GemmKernel& kernel : AllGemmKernels()) {
     GemmChoice choice{.kernel = &kernel};
-    if (!isas.Has(kernel.isa) || LooksUp(kernel) != looks_up || !Suits(shape, &choice)) continue;
+    if (LooksUp(kernel) != (technique == Technique::kLookup)) continue;
+    if (!isas.Has(kernel.isa) || !Suits(shape, &choice)) continue;
     const size_t cost = GemmCost(choice, shape);
     if (best.kernel != nullptr && cost > best_cost) continue;
     best = choice;
     best_cost = cost;
   }
+  assert((best.kernel != nullptr || technique == Technique::kLookup) && "weight_bits must be 2, 4 or 8");
   return best;
 }
-
-}  // namespace
-
-GemmChoice SelectGemm(const GemmShape& shape, IsaSet isas) {
-  const GemmChoice choice = Select(shape, isas, false);
-  assert(choice.kernel != nullptr && "weight_bits must be 2, 4 or 8");
-  return choice;
-}
-
-GemmChoice SelectLookup(const GemmShape& shape, IsaSet isas) { return Select(shape, isas, true); }
 
 }  // namespace aq

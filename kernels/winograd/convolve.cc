@@ -12,6 +12,7 @@ namespace {
 constexpr size_t kAlignment = 64, kTaps = kWinogradTaps * kWinogradTaps;
 constexpr size_t kValueBytes = 256 * 1024;  // of a block's transformed activations: they stay in the second-level cache
 constexpr size_t kMaxWindows = 96, kMinWindows = 16;
+constexpr size_t kProductBytes = 24 * 1024;  // of the windows multiplied at a time: in the first-level cache
 constexpr size_t kPlaneGap = 64;  // planes of a power of two apart would share few sets of the first-level cache
 
 size_t DivideUp(size_t a, size_t b) { return (a + b - 1) / b; }
@@ -38,11 +39,13 @@ struct Job {
     const size_t windows = WinogradWindows(w);
     const size_t most = std::clamp(kValueBytes / (products * channels), kMinWindows, kMaxWindows);
     block = RoundUp(DivideUp(windows, DivideUp(windows, most)), mr);
+    run = std::max(mr, std::min(block, kProductBytes / (products * nr * sizeof(int32_t))) / mr * mr);
   }
 
   const Winograd& winograd;
   const WinogradForm& form;
-  size_t products, channels, mr, nr, columns, across, block = 0;
+  size_t products, channels, mr, nr, columns, across;
+  size_t block = 0, run = 0;  // windows transformed, and multiplied, at a time
   PanelLayout layout;
   size_t tap_bytes;     // of a decoded panel
   size_t weight_plane;  // of a transformed one
@@ -57,7 +60,7 @@ struct Scratch {
   uint8_t* values = nullptr;         // [products][block][channels]
   uint8_t* decoded = nullptr;        // one panel
   uint8_t* weights = nullptr;        // [products][weight_plane]
-  int32_t* sums = nullptr;           // [products][block][nr]
+  int32_t* sums = nullptr;           // [products][run][nr]
   int32_t* pixel_sums = nullptr;     // of one row of windows
   int32_t* zeros = nullptr;          // [nr]
   size_t bytes = 0;
@@ -69,15 +72,15 @@ struct Scratch {
       return taken;
     };
     const size_t all = job.products * job.block;
-    const size_t run = std::min(job.block, job.across) * static_cast<size_t>(job.form.out);
+    const size_t pixels_across = std::min(job.run, job.across) * static_cast<size_t>(job.form.out);
     pixels = reinterpret_cast<const uint8_t**>(take(all * sizeof(void*)));
     rows = reinterpret_cast<const uint8_t**>(take(all * sizeof(void*)));
     values = take(all * job.channels);
     decoded = take(std::max(job.layout.decoded_bytes(8), kTaps * job.tap_plane));
     weights = take(job.products * job.weight_plane);
-    sums = reinterpret_cast<int32_t*>(take(all * job.nr * sizeof(int32_t)));
+    sums = reinterpret_cast<int32_t*>(take(job.products * job.run * job.nr * sizeof(int32_t)));
     pixel_sums = reinterpret_cast<int32_t*>(
-        take((static_cast<size_t>(job.form.out) * run * job.nr + kWinogradSlack) * sizeof(int32_t)));
+        take((static_cast<size_t>(job.form.out) * pixels_across * job.nr + kWinogradSlack) * sizeof(int32_t)));
     zeros = reinterpret_cast<int32_t*>(take(job.nr * sizeof(int32_t)));
   }
 };
@@ -128,7 +131,8 @@ void TransformPanel(const Job& job, size_t column, const Scratch& s) {
   job.winograd.transforms->weights({s.decoded, job.tap_plane, job.tap_bytes, s.weights, job.weight_plane});
 }
 
-void Multiply(const Job& job, size_t count, const Scratch& s) {
+// Windows [first, first + count) of the block.
+void Multiply(const Job& job, size_t first, size_t count, const Scratch& s) {
   const Convolution& c = job.winograd.layer;
   GemmTile tile{.taps = 1,
                 .k_padded = job.channels,
@@ -138,10 +142,10 @@ void Multiply(const Job& job, size_t count, const Scratch& s) {
                 .columns = job.nr,
                 .groups = DivideUp(count, job.mr)};
   for (size_t p = 0; p < job.products; ++p) {
-    tile.rows = s.rows + p * job.block;
+    tile.rows = s.rows + p * job.block + first;
     tile.weights = s.weights + p * job.weight_plane;
     tile.widen_steps = job.winograd.widen_steps[p];
-    tile.sums = s.sums + p * job.block * job.nr;
+    tile.sums = s.sums + p * job.run * job.nr;
     c.kernel->run(tile);
   }
 }
@@ -153,7 +157,7 @@ void WritePixels(const Job& job, const uint8_t* residual, void* const* out, size
   const ConvGeometry& g = c.geometry;
   const size_t side = static_cast<size_t>(job.form.out);
   const size_t out_c = static_cast<size_t>(g.out_c), out_w = static_cast<size_t>(g.out_w);
-  WinogradOutput o{.plane = job.block * job.nr,
+  WinogradOutput o{.plane = job.run * job.nr,
                    .nr = job.nr,
                    .bias = job.winograd.bias + column,
                    .bias_stride = job.columns,
@@ -206,8 +210,11 @@ void WinogradPart(const Winograd& winograd, const uint8_t* input, const uint8_t*
     rows = count;
     for (size_t panel = range.panel_begin; panel < panel_end; ++panel) {
       TransformPanel(job, panel * job.nr, s);
-      Multiply(job, count, s);
-      WritePixels(job, residual, out, begin, count, panel * job.nr, s);
+      for (size_t first = 0; first < count; first += job.run) {
+        const size_t run = std::min(job.run, count - first);
+        Multiply(job, first, run, s);
+        WritePixels(job, residual, out, begin + first, run, panel * job.nr, s);
+      }
     }
   }
 }

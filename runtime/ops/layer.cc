@@ -130,52 +130,51 @@ GemmShape GemmShapeOf(const OpContext& op, const Layer& layer, const WeightStati
           .max_weight = statistics.max_weight};
 }
 
-GemmChoice ChooseGemm(const OpContext& op, const Layer& layer, IsaSet isas, GemmShape* shape) {
+// How long products may be summed in few bits takes a pass over the weights, worth it only for kernels that ask.
+GemmChoice ChooseDirect(const OpContext& op, const Layer& layer, IsaSet isas, GemmShape* shape) {
   const GemmChoice choice = SelectGemm(*shape, isas);
   if (choice.kernel->max_pair == INT32_MAX) return choice;
   WeightSource source = WeightsOf(op, layer, 0);
-  source.n = static_cast<size_t>(layer.geometry.out_c);  // all groups: worth the pass only for kernels that ask
+  source.n = static_cast<size_t>(layer.geometry.out_c);  // all groups
   shape->widen_steps = CountWidenSteps(source, shape->max_code);
   return SelectGemm(*shape, isas);
+}
+
+GemmChoice ChooseLookup(const OpContext& op, const Layer& layer, IsaSet isas, GemmShape* shape) {
+  const WeightSource source = WeightsOf(op, layer, 0);
+  if (layer.geometry.groups != 1) return {};
+  shape->lookup_steps = LeastLookupSteps(source, shape->max_code);
+  if (SelectGemm(*shape, isas, Technique::kLookup).kernel == nullptr) return {};
+  shape->lookup_steps = CountLookupSteps(source, shape->max_code);
+  return SelectGemm(*shape, isas, Technique::kLookup);
 }
 
 // A tile, of the layer or of its Winograd products.
 struct LayerChoice {
   GemmChoice gemm;
-  WinogradChoice winograd;  // without transforms: direct
+  WinogradChoice winograd;  // with transforms: the technique is Winograd
 };
 
-// The cheapest technique, or the one that is asked for if it applies.
+// The cheapest technique, or the one that is asked for if it applies. Costs of what was looked at.
 LayerChoice ChooseLayer(const OpContext& op, const Layer& layer, const WeightStatistics& statistics,
                         const Target& target, uint64_t costs[kTechniqueCount]) {
-  LayerChoice choice;
-  const WeightSource source = WeightsOf(op, layer, 0);
   GemmShape shape = GemmShapeOf(op, layer, statistics);
-  choice.gemm = ChooseGemm(op, layer, target.isas, &shape);
+  LayerChoice choice{ChooseDirect(op, layer, target.isas, &shape), {}};
   uint64_t least = GemmCost(choice.gemm, shape) * static_cast<uint64_t>(layer.geometry.groups);
   costs[static_cast<int>(Technique::kDirect)] = least;
-  const auto may_be = [&](Technique technique) { return target.technique.value_or(technique) == technique; };
-  const auto is_chosen = [&](Technique technique, uint64_t cost) {
+  // Whether to take a technique of this cost.
+  const auto takes = [&](Technique technique, uint64_t cost) {
     costs[static_cast<int>(technique)] = cost;
-    if (cost >= least && target.technique != technique) return false;
-    least = cost;
-    return true;
+    const bool is_taken = target.technique == technique || (!target.technique && cost < least);
+    if (is_taken) least = cost;
+    return is_taken;
   };
-
-  if (may_be(Technique::kLookup) && layer.geometry.groups == 1) {
-    shape.lookup_steps = LeastLookupSteps(source, shape.max_code);
-    const GemmChoice lookup = SelectLookup(shape, target.isas);
-    if (lookup.kernel != nullptr && is_chosen(Technique::kLookup, GemmCost(lookup, shape))) choice.gemm = lookup;
-  }
-  if (may_be(Technique::kWinograd)) {
-    const int32_t acc_bound = *std::max_element(statistics.acc_bound.begin(), statistics.acc_bound.end());
-    const WinogradChoice winograd = SelectWinograd(layer.geometry, source, shape.max_code, acc_bound, target.isas);
-    if (winograd.transforms != nullptr && is_chosen(Technique::kWinograd, winograd.cost)) {
-      return {winograd.gemm, winograd};
-    }
-  }
-  // What these very weights allow: worth the pass only where it is used.
-  if (LooksUp(*choice.gemm.kernel)) choice.gemm.widen_steps = CountLookupSteps(source, shape.max_code);
+  const GemmChoice lookup = ChooseLookup(op, layer, target.isas, &shape);
+  if (lookup.kernel != nullptr && takes(Technique::kLookup, GemmCost(lookup, shape))) choice.gemm = lookup;
+  const int32_t acc_bound = *std::max_element(statistics.acc_bound.begin(), statistics.acc_bound.end());
+  const WinogradChoice winograd =
+      SelectWinograd(layer.geometry, WeightsOf(op, layer, 0), shape.max_code, acc_bound, target.isas);
+  if (winograd.transforms != nullptr && takes(Technique::kWinograd, winograd.cost)) return {winograd.gemm, winograd};
   return choice;
 }
 

@@ -111,25 +111,22 @@ TEST(CountLookupSteps, LeavesOtherLayersAlone) {
   EXPECT_EQ(CountLookupSteps(source, 3), 0);
 }
 
-TEST(SelectLookup, TakesLookUpTilesWhereTheLayerSuits) {
+TEST(SelectGemm, LooksUpWhereTheLayerSuits) {
   if (!KernelIsas().Has(Isa::kAvx2)) GTEST_SKIP() << "skipped: this build has no x86 kernels";
   const IsaSet avx2 = IsaSet().With(Isa::kAvx2);
   GemmShape shape{.m = 784, .n = 128, .k = 128, .taps = 9, .weight_bits = 2, .max_code = 3, .max_pair = 12};
-  EXPECT_EQ(SelectLookup(shape, avx2).kernel, nullptr);
-  shape.lookup_steps = 1;  // a packed byte is two steps
-  EXPECT_EQ(SelectLookup(shape, avx2).kernel, nullptr);
+  EXPECT_EQ(SelectGemm(shape, avx2, Technique::kLookup).kernel, nullptr);
   shape.lookup_steps = 14;
-  const GemmChoice choice = SelectLookup(shape, avx2);
-  ASSERT_NE(choice.kernel, nullptr);
+  const GemmChoice choice = SelectGemm(shape, avx2, Technique::kLookup);
   EXPECT_STREQ(choice.kernel->name, "avx2_w2a2lut_5x64");
   EXPECT_EQ(choice.widen_steps, 14);
   EXPECT_STREQ(choice.decoder->name, "avx2_w2_to_4");
   EXPECT_FALSE(LooksUp(*SelectGemm(shape, avx2).kernel));
   EXPECT_LT(GemmCost(choice, shape), GemmCost(SelectGemm(shape, avx2), shape));
   shape.m = 1;
-  EXPECT_STREQ(SelectLookup(shape, avx2).kernel->name, "avx2_w2a2lut_1x64");
-  shape.weight_bits = 4;
-  EXPECT_EQ(SelectLookup(shape, avx2).kernel, nullptr);
+  EXPECT_STREQ(SelectGemm(shape, avx2, Technique::kLookup).kernel->name, "avx2_w2a2lut_1x64");
+  shape.lookup_steps = 1;  // a packed byte is two steps
+  EXPECT_EQ(SelectGemm(shape, avx2, Technique::kLookup).kernel, nullptr);
 }
 
 }  // namespace
