@@ -246,6 +246,16 @@ struct NeonPairs : NeonBase {
     int16_t factor;
     int16x8_t zero_points[2];
   };
+  static constexpr size_t kPackCodes = 32;
+  using CodeSums = uint16x8_t;
+  static AQ_INLINE CodeSums ZeroCodeSums() { return vdupq_n_u16(0); }
+  static AQ_INLINE CodeSums PackCodes(CodeSums sums, const uint8_t* codes, uint8_t* pairs) {
+    const uint8x16x2_t a = vld2q_u8(codes);
+    vst1q_u8(pairs, vorrq_u8(vshlq_n_u8(a.val[0], 4), vshlq_n_u8(a.val[1], 6)));
+    return vpadalq_u8(sums, vaddq_u8(a.val[0], a.val[1]));
+  }
+  static AQ_INLINE uint16_t TotalOf(CodeSums sums) { return vaddvq_u16(sums); }
+
   static AQ_INLINE Bytes LoadBytes(const uint8_t* p) { return vld1q_u8(p); }
   template <int kBits, int kStep>
   static AQ_INLINE Pairs UnpackPairs(Bytes b) {
@@ -256,7 +266,9 @@ struct NeonPairs : NeonBase {
   static AQ_INLINE PairRow LoadPairRow(const uint8_t* products) { return vld1q_u8(products); }
   static AQ_INLINE ByteSums StartBytes(uint8_t value) { return vdupq_n_u8(value); }
   static AQ_INLINE ByteSums LookUpAdd(ByteSums sums, PairRow products, Pairs index) {
-    return vaddq_u8(sums, vqtbl1q_u8(products, index));
+    sums = vaddq_u8(sums, vqtbl1q_u8(products, index));
+    __asm__("" : "+w"(sums));  // or gcc adds products to each other first, and runs out of registers
+    return sums;
   }
   static AQ_INLINE void StartWords(uint16_t* words, uint16_t value) {
     vst1q_u16(words, vdupq_n_u16(value));
