@@ -176,14 +176,16 @@ void RunStrips(const Convolution& c, const uint8_t* input, const uint8_t* residu
   const PairStrips strips(g);
   uint8_t* const pad_pixel = static_cast<uint8_t*>(memory);
   uint8_t* const image = pad_pixel + AlignUp(strips.pixel_bytes);
-  PackPairs(c.pad_row, static_cast<size_t>(g.in_c), strips, pad_pixel);
+  const PackPairsFn pack = FindPackPairs(c.kernel->isa);
+  const size_t channels = static_cast<size_t>(g.in_c);
+  pack({c.pad_row, channels, 1, channels, strips.pairs, pad_pixel});
   Job job(c);
   job.pad_row = pad_pixel;
   const size_t out_w = static_cast<size_t>(g.out_w), strip_rows = static_cast<size_t>(strips.out_rows);
   for (size_t begin = range.m_begin; begin < range.m_end;) {
     const size_t row = begin / out_w, end = std::min(range.m_end, (row + strip_rows) * out_w);
     const int row_end = static_cast<int>((end + out_w - 1) / out_w);
-    job.geometry = PackPairStrip(g, strips, input, static_cast<int>(row), row_end, image);
+    job.geometry = PackPairStrip(g, strips, pack, input, static_cast<int>(row), row_end, image);
     RunBlocks(job, image, residual, out, {begin, end, range.panel_begin, range.panel_end},
               image + AlignUp(strips.bytes()));
     begin = end;

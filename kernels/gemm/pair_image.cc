@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// See pair_image.h. Baseline code: about a hundredth of a 3x3 layer's time.
+// See pair_image.h.
 #include "kernels/gemm/pair_image.h"
 
 #include <algorithm>
 #include <cstring>
 
-#include "kernels/gemm/gather.h"
-
 namespace aq {
+
+#define AQ_PACK_PAIRS(isa, Enum, Struct) void pack_pairs_##isa(const PairPixels&);
+#include "kernels/gemm/pack_pairs.inc"
+#undef AQ_PACK_PAIRS
+
 namespace {
 
 constexpr size_t kChannelStep = 4;          // a tile's block: two pairs
@@ -16,6 +19,16 @@ constexpr size_t kStripBytes = 256 * 1024;  // at most, so that a strip stays in
 int DivideUp(int a, int b) { return (a + b - 1) / b; }
 int Reach(int kernel, int dilation) { return dilation * (kernel - 1) + 1; }
 int StepOf(int kernel, int pad, int stride) { return kernel == 1 && pad == 0 ? stride : 1; }
+
+struct PackPairs {
+  Isa isa;
+  PackPairsFn run;
+};
+constexpr PackPairs kPackPairs[] = {
+#define AQ_PACK_PAIRS(isa, Enum, Struct) {Isa::Enum, pack_pairs_##isa},
+#include "kernels/gemm/pack_pairs.inc"
+#undef AQ_PACK_PAIRS
+};
 
 }  // namespace
 
@@ -31,13 +44,11 @@ PairStrips::PairStrips(const ConvGeometry& g)
   in_rows = std::min(in_h, (out_rows - 1) * stride + reach);
 }
 
-void PackPairs(const uint8_t* codes, size_t channels, const PairStrips& strips, uint8_t* pixel) {
-  const size_t whole = channels / 2;
-  for (size_t i = 0; i < whole; ++i) pixel[i] = static_cast<uint8_t>(codes[2 * i] << 4 | codes[2 * i + 1] << 6);
-  for (size_t i = whole; i < strips.pairs; ++i) pixel[i] = 0;
-  if (channels % 2 != 0) pixel[whole] = static_cast<uint8_t>(codes[channels - 1] << 4);
-  const uint16_t sum = static_cast<uint16_t>(SumOfBytes(codes, channels));
-  std::memcpy(pixel + strips.pairs, &sum, sizeof(sum));
+PackPairsFn FindPackPairs(Isa isa) {
+  for (const PackPairs& row : kPackPairs) {
+    if (row.isa == isa) return row.run;
+  }
+  return nullptr;
 }
 
 int32_t SumOfPixel(const uint8_t* pixel, size_t pairs) {
@@ -46,8 +57,8 @@ int32_t SumOfPixel(const uint8_t* pixel, size_t pairs) {
   return sum;
 }
 
-ConvGeometry PackPairStrip(const ConvGeometry& g, const PairStrips& strips, const uint8_t* input, int begin, int end,
-                           uint8_t* image) {
+ConvGeometry PackPairStrip(const ConvGeometry& g, const PairStrips& strips, PackPairsFn pack, const uint8_t* input,
+                           int begin, int end, uint8_t* image) {
   ConvGeometry strip = g;
   strip.stride_h = g.stride_h / strips.step_h;
   strip.stride_w = g.stride_w / strips.step_w;
@@ -57,13 +68,14 @@ ConvGeometry PackPairStrip(const ConvGeometry& g, const PairStrips& strips, cons
   strip.in_w = static_cast<int>(strips.in_w);
   strip.in_c = static_cast<int>(strips.pixel_bytes);
   strip.pad_top = g.pad_top + first;
-  const size_t channels = static_cast<size_t>(g.in_c), step = static_cast<size_t>(strips.step_w) * channels;
-  for (int y = 0; y < strip.in_h; ++y) {
-    const uint8_t* pixel =
-        input + static_cast<size_t>((first + y) * strips.step_h) * static_cast<size_t>(g.in_w) * channels;
-    for (size_t x = 0; x < strips.in_w; ++x, pixel += step, image += strips.pixel_bytes) {
-      PackPairs(pixel, channels, strips, image);
-    }
+  const size_t channels = static_cast<size_t>(g.in_c), row_bytes = static_cast<size_t>(g.in_w) * channels;
+  for (int y = 0; y < strip.in_h; ++y, image += strips.in_w * strips.pixel_bytes) {
+    pack({.codes = input + static_cast<size_t>((first + y) * strips.step_h) * row_bytes,
+          .stride = static_cast<size_t>(strips.step_w) * channels,
+          .count = strips.in_w,
+          .channels = channels,
+          .pairs = strips.pairs,
+          .pixels = image});
   }
   return strip;
 }

@@ -24,12 +24,19 @@ struct PairStrips {
   int out_rows, in_rows;
 };
 
+// Pixels `stride` bytes apart -> pixels of pairs side by side. Missing channels are 0. Codes are at most 3.
+struct PairPixels {
+  const uint8_t* codes;
+  size_t stride, count, channels, pairs;
+  uint8_t* pixels;
+};
+using PackPairsFn = void (*)(const PairPixels& pixels);
+PackPairsFn FindPackPairs(Isa isa);  // of a look-up tile (pack_pairs.inc)
+
 // Writes what output rows [begin, end) need to `image` (strips.bytes()) and returns the geometry of a convolution over
 // it whose output pixels are still numbered from the first row of all: channels are bytes of a packed pixel.
-ConvGeometry PackPairStrip(const ConvGeometry& geometry, const PairStrips& strips, const uint8_t* input, int begin,
-                           int end, uint8_t* image);
-// One pixel; missing channels are 0. Codes are at most 3.
-void PackPairs(const uint8_t* codes, size_t channels, const PairStrips& strips, uint8_t* pixel);
+ConvGeometry PackPairStrip(const ConvGeometry& geometry, const PairStrips& strips, PackPairsFn pack,
+                           const uint8_t* input, int begin, int end, uint8_t* image);
 int32_t SumOfPixel(const uint8_t* pixel, size_t pairs);
 
 }  // namespace aq

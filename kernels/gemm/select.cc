@@ -50,16 +50,16 @@ IsaCost NeonCost(const GemmKernel& kernel, size_t dot, size_t widen) {
   return {dot, load, kernel.weight_bits < 8 ? size_t{192} : size_t{64}, widen, 4, 288};
 }
 
-// A step is half a pair.
+// A step is half a pair. Columns of the scalar tile are bytes of their own.
 IsaCost LookupCost(const GemmKernel& kernel) {
-  const size_t unpack = kernel.weight_bits == 2 ? 16 : 8;
+  const size_t weights = kernel.weight_bits == 2 ? 16 : 8;
   switch (kernel.isa) {
     case Isa::kScalar:
-      return {512, 128, 64 + unpack, 512, 1, 0};
+      return {32, 16, weights, 64, 1};
     case Isa::kAvx2:
-      return {16, 16, unpack, 48, 32, 16};
+      return {16, 16, weights, 48, 32, 16};
     default:
-      return {16, 16, unpack, 48, 16, 16};
+      return {16, 16, weights, 48, 16, 16};
   }
 }
 
@@ -78,7 +78,7 @@ IsaCost CostOf(const GemmKernel& kernel) {
     case Isa::kAvx512Vnni:
       return {16, 16, 16 + unpack, 0};
     case Isa::kNeon:
-      if (kernel.max_pair == kByteLimit) return NeonCost(kernel, 64, 256);
+      if (kernel.max_pair == kByteLimit) return NeonCost(kernel, 96, 256);  // multiplies take two cycles on some cores
       if (kernel.max_pair == kPairLimit) return NeonCost(kernel, 192, 0);
       return is_narrow ? NeonCost(kernel, 128, 256) : NeonCost(kernel, 256, 0);
     case Isa::kNeonDot:
@@ -92,17 +92,19 @@ IsaCost CostOf(const GemmKernel& kernel) {
 }  // namespace
 
 size_t GemmCost(const GemmChoice& choice, const GemmShape& shape) {
-  constexpr size_t kTileCost = 1500;
+  constexpr size_t kTileCost = 1500,
+                   kLookupCost = 33;  // of a tile; of a sum in words and its share of the pixels' pairs
   const GemmKernel& kernel = *choice.kernel;
   const IsaCost cost = CostOf(kernel);
-  const size_t mr = static_cast<size_t>(kernel.mr), vectors = DivideUp(static_cast<size_t>(kernel.nr), cost.columns);
+  const size_t mr = static_cast<size_t>(kernel.mr), nr = static_cast<size_t>(kernel.nr);
+  const size_t vectors = DivideUp(nr, cost.columns);
   const size_t widen = cost.widen == 0 ? 0 : cost.widen / choice.widen_steps;
   const size_t step = mr * vectors * (cost.dot + widen) + mr * cost.broadcast + vectors * cost.weights;
   const size_t steps = LayoutOf(kernel, shape.weight_bits, shape.taps, shape.k, shape.lines).steps;
   const size_t tiles = DivideUp(shape.m, mr);
   const size_t decodes = choice.decoder != nullptr ? DivideUp(tiles, BlockTiles(kernel, shape.taps, shape.k)) : 0;
-  return DivideUp(shape.n, static_cast<size_t>(kernel.nr)) *
-         (tiles * (steps * step + kTileCost) + decodes * steps * vectors * cost.decode);
+  const size_t tile = kTileCost + (LooksUp(kernel) ? mr * nr * kLookupCost : 0);
+  return DivideUp(shape.n, nr) * (tiles * (steps * step + tile) + decodes * steps * vectors * cost.decode);
 }
 
 namespace {

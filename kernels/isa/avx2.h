@@ -303,6 +303,19 @@ struct Avx2Pairs : Avx2Base {
   struct PairFactors {
     __m256i v[4];  // of eight columns each: factor, zero point
   };
+  static constexpr size_t kPackCodes = 32;
+  using CodeSums = __m256i;
+  static AQ_INLINE CodeSums ZeroCodeSums() { return _mm256_setzero_si256(); }
+  static AQ_INLINE CodeSums PackCodes(CodeSums sums, const uint8_t* codes, uint8_t* pairs) {
+    const __m256i a = Load256(codes);
+    StoreCodes(pairs, NarrowToBytes(_mm256_maddubs_epi16(a, _mm256_set1_epi16(16 | 64 << 8))));
+    return _mm256_add_epi64(sums, _mm256_sad_epu8(a, _mm256_setzero_si256()));
+  }
+  static AQ_INLINE uint16_t TotalOf(CodeSums sums) {
+    const __m128i halves = _mm_add_epi64(_mm256_castsi256_si128(sums), _mm256_extracti128_si256(sums, 1));
+    return static_cast<uint16_t>(_mm_cvtsi128_si32(_mm_add_epi64(halves, _mm_unpackhi_epi64(halves, halves))));
+  }
+
   template <int kBits, int kStep>
   static AQ_INLINE Pairs UnpackPairs(Bytes b) {
     if constexpr (kBits == 4) return b;

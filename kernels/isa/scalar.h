@@ -66,7 +66,8 @@ struct Scalar {
   }
   static AQ_INLINE void StoreAcc(Acc acc, int32_t* out, size_t /*stride*/) { *out = acc; }
   // Optional members; an ISA that has them gets more from the loops:
-  // - sums in int16 (gemm_tile.h, kSumsInInt16): Acc ZeroAcc(), void AddWidened(Acc, const int32_t* from, int32_t* out):
+  // - sums in int16 (gemm_tile.h, kSumsInInt16): Acc ZeroAcc(), void AddWidened(Acc, const int32_t* from, int32_t*
+  // out):
   //   out = from + the sums of acc. Then Dot may wrap after GemmTile::widen_steps steps, and LoadBias and StoreAcc are
   //   not needed. The bound counts, per column, sums of the products of adjacent k (0 and 1, 2 and 3, ... of each step
   //   of kKr).
@@ -210,6 +211,16 @@ struct ScalarPairs : Scalar {
   struct PairFactors {
     int32_t factor, zero_point;
   };
+  // kPackCodes activations -> half as many bytes 16 * (a0 + 4 * a1); sums += the activations.
+  static constexpr size_t kPackCodes = 2;
+  using CodeSums = int32_t;
+  static AQ_INLINE CodeSums ZeroCodeSums() { return 0; }
+  static AQ_INLINE CodeSums PackCodes(CodeSums sums, const uint8_t* codes, uint8_t* pairs) {
+    *pairs = static_cast<uint8_t>(codes[0] << 4 | codes[1] << 6);
+    return sums + codes[0] + codes[1];
+  }
+  static AQ_INLINE uint16_t TotalOf(CodeSums sums) { return static_cast<uint16_t>(sums); }
+
   static AQ_INLINE Bytes LoadBytes(const uint8_t* p) { return *p; }
   // 2: pair kStep of packed codes; 4: bytes are pairs already.
   template <int kBits, int kStep>

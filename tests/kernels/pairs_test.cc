@@ -122,6 +122,9 @@ TEST(SelectGemm, LooksUpWhereTheLayerSuits) {
   EXPECT_EQ(choice.widen_steps, 14);
   EXPECT_STREQ(choice.decoder->name, "avx2_w2_to_4");
   EXPECT_FALSE(LooksUp(*SelectGemm(shape, avx2).kernel));
+  EXPECT_LT(GemmCost(choice, shape), GemmCost(SelectGemm(shape, avx2), shape));
+  shape.m = 1;
+  EXPECT_STREQ(SelectGemm(shape, avx2, Technique::kLookup).kernel->name, "avx2_w2a2lut_1x64");
   shape.lookup_steps = 1;  // a packed byte is two steps
   EXPECT_EQ(SelectGemm(shape, avx2, Technique::kLookup).kernel, nullptr);
 }
