@@ -71,6 +71,10 @@ struct GemmKernel {
       activation_flip;  // added to every activation on load (NEON's signed dot: -128), undone in the bias by the packer
   GemmTileFn run;
 };
+// Whether CountWidenSteps (pack.h) counts what this tile sums.
+constexpr bool CountsSteps(const GemmKernel& kernel) {
+  return kernel.max_pair == INT16_MAX && kernel.kr == 4 && kernel.activation_flip == 0;
+}
 constexpr bool LooksUp(const GemmKernel& kernel) { return kernel.max_pair == kLookupLimit; }
 // The largest activation code a tile takes: NEON multiplies signed bytes, so it flips them or has them below 128.
 constexpr int32_t MaxCode(const GemmKernel& kernel) {
@@ -90,8 +94,8 @@ struct GemmShape {
   bool has_zero_points = false;
   bool fits_int8 = true;
   int32_t max_weight = 255;       // largest magnitude
-  size_t widen_steps = SIZE_MAX;  // CountWidenSteps (pack.h); 0: not even two products fit int16
-  size_t lookup_steps = 0;        // CountLookupSteps (pairs.h); 0: not suited to look-up tiles
+  size_t widen_steps = SIZE_MAX;  // CountWidenSteps (pack.h) or fewer; 0: not even two products fit int16
+  size_t lookup_steps = 0;        // CountLookupSteps (pairs.h) or fewer; 0: not suited to look-up tiles
 };
 
 // A tile and how its panels come about.

@@ -123,7 +123,7 @@ bool Suits(const GemmShape& shape, GemmChoice* choice) {
     return shape.weight_bits == 2 && shape.lookup_steps >= 2;
   }
   const bool subtracts = choice->decoder != nullptr || !shape.has_zero_points;
-  const bool is_counted = kernel.kr == 4 && kernel.activation_flip == 0;  // what CountWidenSteps counts
+  const bool is_counted = CountsSteps(kernel);
   const size_t planes = kernel.weight_bits < 8 ? static_cast<size_t>(8 / kernel.weight_bits) : 1;
   const int32_t max_weight = subtracts ? shape.max_weight : shape.max_pair / (2 * shape.max_code);
   choice->widen_steps =

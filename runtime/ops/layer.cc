@@ -130,25 +130,13 @@ GemmShape GemmShapeOf(const OpContext& op, const Layer& layer, const WeightStati
           .max_pair = 2 * statistics.max_magnitude * max_code,
           .has_zero_points = statistics.has_zero_points,
           .fits_int8 = statistics.fits_int8,
-          .max_weight = statistics.max_weight};
-}
-
-// How long products may be summed in few bits takes a pass over the weights, worth it only for kernels that ask.
-GemmChoice ChooseDirect(const OpContext& op, const Layer& layer, IsaSet isas, GemmShape* shape) {
-  const GemmChoice choice = SelectGemm(*shape, isas);
-  if (choice.kernel->max_pair == INT32_MAX) return choice;
-  WeightSource source = WeightsOf(op, layer, 0);
-  source.n = static_cast<size_t>(layer.geometry.out_c);  // all groups
-  shape->widen_steps = CountWidenSteps(source, shape->max_code);
-  return SelectGemm(*shape, isas);
+          .max_weight = statistics.max_weight,
+          .widen_steps = static_cast<size_t>(INT16_MAX / std::max(2 * statistics.max_weight * max_code, 1))};
 }
 
 GemmChoice ChooseLookup(const OpContext& op, const Layer& layer, IsaSet isas, GemmShape* shape) {
-  const WeightSource source = WeightsOf(op, layer, 0);
   if (layer.geometry.groups != 1) return {};
-  shape->lookup_steps = LeastLookupSteps(source, shape->max_code);
-  if (SelectGemm(*shape, isas, Technique::kLookup).kernel == nullptr) return {};
-  shape->lookup_steps = CountLookupSteps(source, shape->max_code);
+  shape->lookup_steps = LeastLookupSteps(WeightsOf(op, layer, 0), shape->max_code);
   return SelectGemm(*shape, isas, Technique::kLookup);
 }
 
@@ -162,7 +150,7 @@ struct LayerChoice {
 LayerChoice ChooseLayer(const OpContext& op, const Layer& layer, const WeightStatistics& statistics,
                         const Target& target, uint64_t costs[kTechniqueCount]) {
   GemmShape shape = GemmShapeOf(op, layer, statistics);
-  LayerChoice choice{ChooseDirect(op, layer, target.isas, &shape), {}};
+  LayerChoice choice{SelectGemm(shape, target.isas), {}};
   uint64_t least = GemmCost(choice.gemm, shape) * static_cast<uint64_t>(layer.geometry.groups);
   costs[static_cast<int>(Technique::kDirect)] = least;
   // Whether to take a technique of this cost.
@@ -179,6 +167,18 @@ LayerChoice ChooseLayer(const OpContext& op, const Layer& layer, const WeightSta
       SelectWinograd(layer.geometry, WeightsOf(op, layer, 0), shape.max_code, acc_bound, target.isas);
   if (winograd.transforms != nullptr && takes(Technique::kWinograd, winograd.cost)) return {winograd.gemm, winograd};
   return choice;
+}
+
+// How long these very weights may be summed in few bits: a pass over them that the choice did without.
+void CountSteps(const OpContext& op, const Layer& layer, bool has_zero_points, GemmChoice* choice) {
+  const GemmKernel& kernel = *choice->kernel;
+  WeightSource source = WeightsOf(op, layer, 0);
+  source.n = static_cast<size_t>(layer.geometry.out_c);  // all groups
+  if (LooksUp(kernel)) {
+    choice->widen_steps = CountLookupSteps(source, op.input(0).max_code());
+  } else if (CountsSteps(kernel) && (choice->decoder != nullptr || !has_zero_points)) {
+    choice->widen_steps = CountWidenSteps(source, op.input(0).max_code());
+  }
 }
 
 // Packed weights, and bias and zero points per packed column, group by group.
@@ -231,10 +231,9 @@ void TakeWinograd(const OpContext& op, const Layer& layer, const WinogradChoice&
   int32_t* bias = memory->Take<int32_t>(static_cast<uint64_t>(form.out * form.out) * columns);
   winograd->transforms = choice.transforms;
   winograd->bias = bias;
-  const bool is_counted = kernel.kr == 4 && kernel.activation_flip == 0;  // what CountWidenSteps counts
   for (int p = 0; p < form.products(); ++p) {
     winograd->offsets[p] = choice.bounds.offsets[p];
-    winograd->widen_steps[p] = is_counted ? choice.bounds.widen_steps[p] : choice.gemm.widen_steps;
+    winograd->widen_steps[p] = CountsSteps(kernel) ? choice.bounds.widen_steps[p] : choice.gemm.widen_steps;
   }
   if (memory->is_measuring()) return;
   WinogradBias(form, WeightsOf(op, layer, 0), choice.bounds.offsets, kernel.activation_flip,
@@ -247,8 +246,9 @@ void PrepareConvolution(const OpContext& op, const Layer& layer, const WeightSta
   state.has_residual = HasResidual(op);
   Convolution& convolution = state.winograd.layer;
   convolution.geometry = layer.geometry;
-  const LayerChoice choice = ChooseLayer(op, layer, statistics, target, prepared->costs);
+  LayerChoice choice = ChooseLayer(op, layer, statistics, target, prepared->costs);
   const bool uses_winograd = choice.winograd.transforms != nullptr;
+  if (!uses_winograd && !memory->is_measuring()) CountSteps(op, layer, statistics.has_zero_points, &choice.gemm);
   convolution.kernel = choice.gemm.kernel;
   convolution.decoder = choice.gemm.decoder;
   convolution.widen_steps = choice.gemm.widen_steps;
