@@ -8,9 +8,9 @@
 #include <cstring>
 
 #include "kernels/gemm/gather.h"
+#include "kernels/gemm/image_lines.h"
 #include "kernels/gemm/pack.h"
 #include "kernels/gemm/pair_image.h"
-#include "kernels/gemm/wide_lines.h"
 #include "kernels/gemm/window.h"
 
 namespace aq {
@@ -51,14 +51,14 @@ struct Job {
             .k_padded = layout.k_padded,
             .widens = convolution.kernel->weight_bits == 16};
   }
-  WideLines LinesOfBlock() const { return {geometry, block_rows}; }
+  ImageLines LinesOfBlock() const { return {geometry, block_rows, convolution.kernel->weight_bits == 16}; }
 };
 
 // What one thread needs, laid out in its scratch memory.
 struct Scratch {
   const uint8_t** rows = nullptr;  // [tiles][taps][mr]
   int32_t* row_sums = nullptr;     // [block_rows]
-  uint8_t* gathered = nullptr;     // [block_rows][k_padded], 8 or 16 bits each; or wide lines
+  uint8_t* gathered = nullptr;     // [block_rows][k_padded], 8 or 16 bits each; or lines
   uint8_t* decoded = nullptr;      // one panel
   size_t bytes = 0;
 
@@ -71,9 +71,9 @@ struct Scratch {
     const Convolution& c = job.convolution;
     rows = reinterpret_cast<const uint8_t**>(take(job.block_rows * job.layout.taps * sizeof(void*)));
     row_sums = reinterpret_cast<int32_t*>(take(c.weight_zero_points != nullptr ? job.block_rows * sizeof(int32_t) : 0));
-    gathered = take(job.layout.widens    ? job.LinesOfBlock().bytes()
-                    : job.layout.gathers ? job.block_rows * GatheredRowBytes(job.GatherOf(nullptr, 0)) + kGatherSlack
-                                         : 0);
+    gathered = take(job.layout.reads_lines ? job.LinesOfBlock().bytes()
+                    : job.layout.gathers   ? job.block_rows * GatheredRowBytes(job.GatherOf(nullptr, 0)) + kGatherSlack
+                                           : 0);
     decoded = take(c.decoder != nullptr ? job.layout.decoded_bytes(c.kernel->weight_bits) : 0);
   }
 };
@@ -81,8 +81,8 @@ struct Scratch {
 // Rows of a block for one group: pointers into the image, or gathered.
 void FindRows(const Job& job, const uint8_t* input, size_t m_begin, size_t count, size_t group, const Scratch& s) {
   const size_t mr = job.mr, taps = job.layout.taps;
-  if (job.layout.widens) {
-    FindWideRuns(job.geometry, job.LinesOfBlock(), input, job.pad_row, m_begin, count, mr, s.gathered, s.rows);
+  if (job.layout.reads_lines) {
+    FindRuns(job.geometry, job.LinesOfBlock(), input, job.pad_row, m_begin, count, mr, s.gathered, s.rows);
   } else if (job.layout.gathers) {
     const Gather gather = job.GatherOf(input, group);
     GatherRows(gather, m_begin, count, s.gathered);

@@ -5,9 +5,9 @@
 #include <cstring>
 
 #include "kernels/depthwise/pack.h"
+#include "kernels/gemm/image_lines.h"
 #include "kernels/gemm/pack.h"
 #include "kernels/gemm/pairs.h"
-#include "kernels/gemm/wide_lines.h"
 #include "kernels/winograd/select.h"
 #include "runtime/ops/quantized.h"
 #include "runtime/sizes.h"

@@ -5,8 +5,8 @@
 #include <ostream>
 
 #include "kernels/gemm/convolve.h"
+#include "kernels/gemm/image_lines.h"
 #include "kernels/gemm/pairs.h"
-#include "kernels/gemm/wide_lines.h"
 #include "platforms/cpu.h"
 #include "tests/kernels/convolution_case.h"
 
