@@ -10,6 +10,7 @@
 #include "kernels/gemm/gather.h"
 #include "kernels/gemm/pack.h"
 #include "kernels/gemm/pair_image.h"
+#include "kernels/gemm/wide_lines.h"
 #include "kernels/gemm/window.h"
 
 namespace aq {
@@ -33,7 +34,7 @@ struct Job {
         mr(static_cast<size_t>(c.kernel->mr)),
         nr(static_cast<size_t>(c.kernel->nr)),
         block_rows(BlockTiles(*c.kernel, Taps(c.geometry), k) * mr),
-        layout(LayoutOf(*c.kernel, c.weight_bits, Taps(c.geometry), k)) {}
+        layout(LayoutOf(*c.kernel, c.weight_bits, Taps(c.geometry), k, c.lines)) {}
 
   const Convolution& convolution;
   ConvGeometry geometry;  // of the image that tiles read, and its padding pixel
@@ -50,13 +51,14 @@ struct Job {
             .k_padded = layout.k_padded,
             .widens = convolution.kernel->weight_bits == 16};
   }
+  WideLines LinesOfBlock() const { return {geometry, block_rows}; }
 };
 
 // What one thread needs, laid out in its scratch memory.
 struct Scratch {
   const uint8_t** rows = nullptr;  // [tiles][taps][mr]
   int32_t* row_sums = nullptr;     // [block_rows]
-  uint8_t* gathered = nullptr;     // [block_rows][k_padded], 8 or 16 bits each
+  uint8_t* gathered = nullptr;     // [block_rows][k_padded], 8 or 16 bits each; or wide lines
   uint8_t* decoded = nullptr;      // one panel
   size_t bytes = 0;
 
@@ -69,8 +71,9 @@ struct Scratch {
     const Convolution& c = job.convolution;
     rows = reinterpret_cast<const uint8_t**>(take(job.block_rows * job.layout.taps * sizeof(void*)));
     row_sums = reinterpret_cast<int32_t*>(take(c.weight_zero_points != nullptr ? job.block_rows * sizeof(int32_t) : 0));
-    gathered =
-        take(job.layout.gathers ? job.block_rows * GatheredRowBytes(job.GatherOf(nullptr, 0)) + kGatherSlack : 0);
+    gathered = take(job.layout.widens    ? job.LinesOfBlock().bytes()
+                    : job.layout.gathers ? job.block_rows * GatheredRowBytes(job.GatherOf(nullptr, 0)) + kGatherSlack
+                                         : 0);
     decoded = take(c.decoder != nullptr ? job.layout.decoded_bytes(c.kernel->weight_bits) : 0);
   }
 };
@@ -78,7 +81,9 @@ struct Scratch {
 // Rows of a block for one group: pointers into the image, or gathered.
 void FindRows(const Job& job, const uint8_t* input, size_t m_begin, size_t count, size_t group, const Scratch& s) {
   const size_t mr = job.mr, taps = job.layout.taps;
-  if (job.layout.gathers) {
+  if (job.layout.widens) {
+    FindWideRuns(job.geometry, job.LinesOfBlock(), input, job.pad_row, m_begin, count, mr, s.gathered, s.rows);
+  } else if (job.layout.gathers) {
     const Gather gather = job.GatherOf(input, group);
     GatherRows(gather, m_begin, count, s.gathered);
     for (size_t i = 0; i < count; ++i) s.rows[i] = s.gathered + i * GatheredRowBytes(gather);

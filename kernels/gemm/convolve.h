@@ -26,6 +26,7 @@ struct Convolution {
   const GemmKernel* kernel = nullptr;
   const PanelDecoder* decoder = nullptr;  // null: tiles read `packed` as it is
   size_t widen_steps = 1;
+  size_t lines = 1;                 // WeightSource::lines
   int weight_bits = 8;              // of the packed codes
   const uint8_t* packed = nullptr;  // [groups] PackedBytes each (packed_group_bytes apart)
   size_t packed_group_bytes = 0;

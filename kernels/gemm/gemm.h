@@ -82,6 +82,7 @@ constexpr int32_t MaxCode(const GemmKernel& kernel) {
 // What a layer needs; all numbers known at load.
 struct GemmShape {
   size_t m = 0, n = 0, k = 0, taps = 1;
+  size_t lines = 1;        // WeightSource::lines
   int weight_bits = 8;     // of the codes in the file
   int32_t max_code = 255;  // of the activations
   int32_t max_pair = 0;    // 2 * max |w| * max_code, w without its zero point subtracted

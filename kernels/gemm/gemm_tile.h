@@ -69,22 +69,25 @@ AQ_INLINE void MultiplyPass(const GemmTile& tile, const uint8_t* const* rows, co
   [[maybe_unused]] size_t left = widen_k;
   // Stores the sums: of int16 onto the bias the first time, onto themselves from then on. Opaque: else gcc would keep
   // all of them in a second buffer.
-  const int32_t* from = bias;
-  size_t from_stride = 0;
+  [[maybe_unused]] bool is_stored = false;
   const auto store = [&]() AQ_LAMBDA {
     int32_t* const out = Opaque(sums);
-    Unroll<kGroups * kTiles>([&](auto at) AQ_LAMBDA {
-      constexpr int kI = decltype(at)::kValue / kTiles, kT = decltype(at)::kValue % kTiles;
-      constexpr int kRow = kI * Isa::kAccRows, kColumn = kT * Isa::kAccCols;
-      if constexpr (kSumsInInt16<Isa>) {
-        Isa::AddWidened(acc[kI][kT], from + kRow * from_stride + kColumn, out + kRow * kNr + kColumn);
-        acc[kI][kT] = Isa::ZeroAcc();
-      } else {
-        Isa::StoreAcc(acc[kI][kT], out + kRow * kNr + kColumn, kNr);
-      }
-    });
-    from = out;
-    from_stride = kNr;
+    const auto store_onto = [&](const int32_t* from, auto stride) AQ_LAMBDA {
+      Unroll<kGroups * kTiles>([&](auto at) AQ_LAMBDA {
+        constexpr int kI = decltype(at)::kValue / kTiles, kT = decltype(at)::kValue % kTiles;
+        constexpr int kRow = kI * Isa::kAccRows, kColumn = kT * Isa::kAccCols;
+        if constexpr (kSumsInInt16<Isa>) {
+          Isa::AddWidened(acc[kI][kT], from + kRow * stride + kColumn, out + kRow * kNr + kColumn);
+        } else {
+          Isa::StoreAcc(acc[kI][kT], out + kRow * kNr + kColumn, kNr);
+        }
+      });
+    };
+    if (kSumsInInt16<Isa> && is_stored) {
+      store_onto(out, Index<kNr>());
+    } else {
+      store_onto(bias, Index<0>());
+    }
   };
   for (size_t tap = 0; tap < tile.taps; ++tap, rows += kMr) {
     Unroll<kMr>([&](auto i) AQ_LAMBDA { row[i] = rows[i]; });
@@ -92,6 +95,8 @@ AQ_INLINE void MultiplyPass(const GemmTile& tile, const uint8_t* const* rows, co
       for (size_t k = 0; k < tile.k_padded;) {
         if (left == 0) {
           store();
+          is_stored = true;
+          Unroll<kGroups * kTiles>([&](auto i) AQ_LAMBDA { acc[i / kTiles][i % kTiles] = Isa::ZeroAcc(); });
           left = widen_k;
         }
         const size_t end = tile.k_padded - k < left ? tile.k_padded : k + left;

@@ -37,14 +37,15 @@ struct Values {
 
 }  // namespace
 
-PanelLayout LayoutOf(const GemmKernel& kernel, int bits, size_t taps, size_t k) {
+PanelLayout LayoutOf(const GemmKernel& kernel, int bits, size_t taps, size_t k, size_t lines) {
   assert(kernel.weight_bits == bits || kernel.weight_bits >= 8 || LooksUp(kernel));
   const size_t kr = static_cast<size_t>(kernel.kr), planes = static_cast<size_t>(8 / bits);
   const size_t block = kernel.weight_bits < 8 ? kr * planes : kr;
   PanelLayout layout;
-  layout.gathers = !LooksUp(kernel) && (k % block != 0 || kernel.weight_bits == 16);
-  layout.taps = layout.gathers ? 1 : taps;
-  layout.k = layout.gathers ? taps * k : k;
+  layout.widens = kernel.weight_bits == 16 && lines > 1;
+  layout.gathers = !LooksUp(kernel) && !layout.widens && (k % block != 0 || kernel.weight_bits == 16);
+  layout.taps = layout.widens ? lines : layout.gathers ? 1 : taps;
+  layout.k = taps * k / layout.taps;
   layout.k_padded = RoundUp(layout.k, block);
   layout.bits = bits;
   layout.steps = layout.taps * layout.k_padded / kr;
@@ -57,11 +58,11 @@ size_t PackedColumns(const GemmKernel& kernel, size_t n) { return RoundUp(n, sta
 
 size_t PackedBytes(const GemmKernel& kernel, const WeightSource& source) {
   const size_t panels = PackedColumns(kernel, source.n) / static_cast<size_t>(kernel.nr);
-  return panels * LayoutOf(kernel, source.bits, source.taps, source.k).packed_bytes();
+  return panels * LayoutOf(kernel, source.bits, source.taps, source.k, source.lines).packed_bytes();
 }
 
 void PackWeights(const WeightSource& source, const GemmKernel& kernel, uint8_t* packed) {
-  const PanelLayout layout = LayoutOf(kernel, source.bits, source.taps, source.k);
+  const PanelLayout layout = LayoutOf(kernel, source.bits, source.taps, source.k, source.lines);
   const size_t nr = static_cast<size_t>(kernel.nr), kr = static_cast<size_t>(kernel.kr);
   const size_t bits = static_cast<size_t>(source.bits), planes = 8 / bits, row = source.taps * source.k;
   const size_t tap_steps = layout.k_padded / kr;

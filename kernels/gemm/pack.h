@@ -17,14 +17,17 @@ struct WeightSource {
   const int8_t* zero_points = nullptr;  // [all groups' n], null = 0
   size_t first_n = 0;
   size_t n = 0, taps = 1, k = 0;
+  size_t lines = 1;  // LinesOf (wide_lines.h): how many runs of memory the taps are, for tiles of 16-bit operands
 };
 
 // How the taps and input channels of a layer become the steps of a tile. Where a tap's channels do not fill the
-// kernel's blocks, the driver copies all taps of a pixel into one padded row instead of padding each (`gathers`), and
-// where the kernel wants 16-bit activations. For look-up tiles it pads each pixel of the image instead.
+// kernel's blocks, the driver copies all taps of a pixel into one padded row instead of padding each (`gathers`). Where
+// the kernel wants 16-bit activations, a tap is a whole line of the window, in lines that the driver widens (`widens`).
+// For look-up tiles it pads each pixel of the image instead.
 struct PanelLayout {
   size_t taps = 1, k = 0, k_padded = 0;  // as the tile sees them: one tap when gathered
   bool gathers = false;
+  bool widens = false;
   int bits = 8;           // of a packed field: the file's
   size_t steps = 0;       // of kr, all taps
   size_t blocks = 0;      // of 8 / bits steps: the packed panel
@@ -35,7 +38,7 @@ struct PanelLayout {
     return blocks * size_t(8 / bits) * step_bytes * size_t(weight_bits) / 8;
   }
 };
-PanelLayout LayoutOf(const GemmKernel& kernel, int bits, size_t taps, size_t k);
+PanelLayout LayoutOf(const GemmKernel& kernel, int bits, size_t taps, size_t k, size_t lines = 1);
 
 size_t PackedColumns(const GemmKernel& kernel, size_t n);  // n rounded up to nr
 // Bytes of all panels of one group.

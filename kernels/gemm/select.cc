@@ -57,9 +57,9 @@ IsaCost LookupCost(const GemmKernel& kernel) {
     case Isa::kScalar:
       return {32, 16, weights, 64, 1};
     case Isa::kAvx2:
-      return {16, 16, weights, 48, 32, 16};
+      return {20, 20, weights, 60, 32, 16};
     default:
-      return {16, 16, weights, 48, 16, 16};
+      return {20, 20, weights, 60, 16, 16};
   }
 }
 
@@ -100,7 +100,7 @@ size_t GemmCost(const GemmChoice& choice, const GemmShape& shape) {
   const size_t vectors = DivideUp(nr, cost.columns);
   const size_t widen = cost.widen == 0 ? 0 : cost.widen / choice.widen_steps;
   const size_t step = mr * vectors * (cost.dot + widen) + mr * cost.broadcast + vectors * cost.weights;
-  const size_t steps = LayoutOf(kernel, shape.weight_bits, shape.taps, shape.k).steps;
+  const size_t steps = LayoutOf(kernel, shape.weight_bits, shape.taps, shape.k, shape.lines).steps;
   const size_t tiles = DivideUp(shape.m, mr);
   const size_t decodes = choice.decoder != nullptr ? DivideUp(tiles, BlockTiles(kernel, shape.taps, shape.k)) : 0;
   const size_t tile = kTileCost + (LooksUp(kernel) ? mr * nr * kLookupCost : 0);

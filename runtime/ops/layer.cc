@@ -7,6 +7,7 @@
 #include "kernels/depthwise/pack.h"
 #include "kernels/gemm/pack.h"
 #include "kernels/gemm/pairs.h"
+#include "kernels/gemm/wide_lines.h"
 #include "kernels/winograd/select.h"
 #include "runtime/ops/quantized.h"
 #include "runtime/sizes.h"
@@ -111,7 +112,8 @@ WeightSource WeightsOf(const OpContext& op, const Layer& layer, size_t group) {
           .first_n = group * n,
           .n = n,
           .taps = static_cast<size_t>(shape.taps),
-          .k = static_cast<size_t>(shape.k)};
+          .k = static_cast<size_t>(shape.k),
+          .lines = LinesOf(layer.geometry, !weights.codebook() && !weights.zero_point())};
 }
 
 GemmShape GemmShapeOf(const OpContext& op, const Layer& layer, const WeightStatistics& statistics) {
@@ -122,6 +124,7 @@ GemmShape GemmShapeOf(const OpContext& op, const Layer& layer, const WeightStati
           .n = source.n,
           .k = source.k,
           .taps = source.taps,
+          .lines = source.lines,
           .weight_bits = source.bits,
           .max_code = max_code,
           .max_pair = 2 * statistics.max_magnitude * max_code,
@@ -191,6 +194,7 @@ void TakePackedWeights(const OpContext& op, const Layer& layer, bool has_zero_po
   const bool sums_rows = (has_zero_points && !decodes) || table.centre != 0;
 
   convolution->weight_bits = first.bits;
+  convolution->lines = first.lines;
   convolution->packed_group_bytes =
       (PackedBytes(kernel, first) + kMemoryAlignment - 1) / kMemoryAlignment * kMemoryAlignment;
   uint8_t* packed = memory->Take<uint8_t>(uint64_t{groups} * convolution->packed_group_bytes);

@@ -6,6 +6,7 @@
 
 #include "kernels/gemm/convolve.h"
 #include "kernels/gemm/pairs.h"
+#include "kernels/gemm/wide_lines.h"
 #include "platforms/cpu.h"
 #include "tests/kernels/convolution_case.h"
 
@@ -61,7 +62,8 @@ std::string RunCase(Random& random, const ConvolutionCase& c, const GemmWay& way
                       .zero_points = c.file.weight_zero_points,
                       .n = static_cast<size_t>(g.out_c),
                       .taps = static_cast<size_t>(g.kernel_h * g.kernel_w),
-                      .k = static_cast<size_t>(g.in_c) / groups};
+                      .k = static_cast<size_t>(g.in_c) / groups,
+                      .lines = LinesOf(g, c.file.codebook == nullptr && c.file.weight_zero_points == nullptr)};
   const bool looks_up = LooksUp(kernel), decodes = way.decoder != nullptr && !looks_up;
   const PairTable pairs = looks_up ? MakePairTable(source.codebook) : PairTable();
   if (!decodes) source.zero_points = nullptr;
@@ -89,6 +91,7 @@ std::string RunCase(Random& random, const ConvolutionCase& c, const GemmWay& way
                           .kernel = &kernel,
                           .decoder = way.decoder,
                           .widen_steps = widen_steps,
+                          .lines = source.lines,
                           .weight_bits = c.file.bits,
                           .packed = packed.data(),
                           .packed_group_bytes = bytes,
