@@ -101,15 +101,16 @@ void FindRows(const Job& job, const uint8_t* input, size_t m_begin, size_t count
   }
 }
 
+// Row sums of a block. Look-up tiles' pixels bring theirs.
 void SumRows(const Job& job, size_t count, const Scratch& s) {
   const bool looks_up = LooksUp(*job.convolution.kernel);
-  for (size_t i = 0; i < count; ++i) {
-    int32_t sum = 0;
-    const uint8_t* const* rows = s.rows + i / job.mr * job.mr * job.layout.taps + i % job.mr;
-    for (size_t tap = 0; tap < job.layout.taps; ++tap, rows += job.mr) {
-      sum += looks_up ? SumOfPixel(*rows, job.layout.k_padded / 2) : SumOfBytes(*rows, job.layout.k);
+  const size_t mr = job.mr, k = job.layout.k, pairs = job.layout.k_padded / 2;
+  const uint8_t* const* rows = s.rows;
+  for (int32_t* sums = s.row_sums; sums < s.row_sums + count; sums += mr) {
+    std::fill_n(sums, mr, 0);
+    for (size_t tap = 0; tap < job.layout.taps; ++tap, rows += mr) {
+      for (size_t i = 0; i < mr; ++i) sums[i] += looks_up ? SumOfPixel(rows[i], pairs) : SumOfBytes(rows[i], k);
     }
-    s.row_sums[i] = sum;
   }
 }
 

@@ -13,6 +13,7 @@ namespace {
 template <class Isa>
 AQ_INLINE void PackPixels(const PairPixels& p) {
   constexpr size_t kStep = Isa::kPackCodes;
+  static_assert(kStep % kPairBlock == 0);  // so that one step fills what is missing
   const size_t whole = p.channels / kStep * kStep, rest = p.channels - whole;
   const uint8_t* codes = p.codes;
   uint8_t* pixel = p.pixels;

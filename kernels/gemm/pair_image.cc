@@ -3,7 +3,6 @@
 #include "kernels/gemm/pair_image.h"
 
 #include <algorithm>
-#include <cstring>
 
 namespace aq {
 
@@ -13,7 +12,6 @@ namespace aq {
 
 namespace {
 
-constexpr size_t kChannelStep = 4;          // a tile's block: two pairs
 constexpr size_t kStripBytes = 256 * 1024;  // at most, so that a strip stays in the second-level cache
 
 int DivideUp(int a, int b) { return (a + b - 1) / b; }
@@ -36,7 +34,7 @@ PairStrips::PairStrips(const ConvGeometry& g)
     : step_h(StepOf(g.kernel_h, g.pad_top, g.stride_h)), step_w(StepOf(g.kernel_w, g.pad_left, g.stride_w)) {
   in_h = DivideUp(g.in_h, step_h);
   in_w = static_cast<size_t>(DivideUp(g.in_w, step_w));
-  pairs = (static_cast<size_t>(g.in_c) + kChannelStep - 1) / kChannelStep * kChannelStep / 2;
+  pairs = (static_cast<size_t>(g.in_c) + kPairBlock - 1) / kPairBlock * kPairBlock / 2;
   pixel_bytes = pairs + sizeof(uint16_t);
   const int stride = g.stride_h / step_h, reach = Reach(g.kernel_h, g.dilation_h);
   const int fitting = static_cast<int>(std::min(kStripBytes / (in_w * pixel_bytes), static_cast<size_t>(in_h)));
@@ -49,12 +47,6 @@ PackPairsFn FindPackPairs(Isa isa) {
     if (row.isa == isa) return row.run;
   }
   return nullptr;
-}
-
-int32_t SumOfPixel(const uint8_t* pixel, size_t pairs) {
-  uint16_t sum;
-  std::memcpy(&sum, pixel + pairs, sizeof(sum));
-  return sum;
 }
 
 ConvGeometry PackPairStrip(const ConvGeometry& g, const PairStrips& strips, PackPairsFn pack, const uint8_t* input,

@@ -5,10 +5,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include "kernels/gemm/convolve.h"
 
 namespace aq {
+
+inline constexpr size_t kPairBlock = 4;  // channels are padded to this: the two pairs of a packed byte of weights
 
 // How an image is cut: `out_rows` rows of output need at most `in_rows` rows of pairs. Pixels that no window touches
 // are left out where that is simple (kernel of one, no padding): the step is then the stride.
@@ -37,6 +40,10 @@ PackPairsFn FindPackPairs(Isa isa);  // of a look-up tile (pack_pairs.inc)
 // it whose output pixels are still numbered from the first row of all: channels are bytes of a packed pixel.
 ConvGeometry PackPairStrip(const ConvGeometry& geometry, const PairStrips& strips, PackPairsFn pack,
                            const uint8_t* input, int begin, int end, uint8_t* image);
-int32_t SumOfPixel(const uint8_t* pixel, size_t pairs);
+inline int32_t SumOfPixel(const uint8_t* pixel, size_t pairs) {
+  uint16_t sum;
+  std::memcpy(&sum, pixel + pairs, sizeof(sum));
+  return sum;
+}
 
 }  // namespace aq

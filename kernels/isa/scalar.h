@@ -212,12 +212,13 @@ struct ScalarPairs : Scalar {
     int32_t factor, zero_point;
   };
   // kPackCodes activations -> half as many bytes 16 * (a0 + 4 * a1); sums += the activations.
-  static constexpr size_t kPackCodes = 2;
+  static constexpr size_t kPackCodes = 4;
   using CodeSums = int32_t;
   static AQ_INLINE CodeSums ZeroCodeSums() { return 0; }
   static AQ_INLINE CodeSums PackCodes(CodeSums sums, const uint8_t* codes, uint8_t* pairs) {
-    *pairs = static_cast<uint8_t>(codes[0] << 4 | codes[1] << 6);
-    return sums + codes[0] + codes[1];
+    pairs[0] = static_cast<uint8_t>(codes[0] << 4 | codes[1] << 6);
+    pairs[1] = static_cast<uint8_t>(codes[2] << 4 | codes[3] << 6);
+    return sums + codes[0] + codes[1] + codes[2] + codes[3];
   }
   static AQ_INLINE uint16_t TotalOf(CodeSums sums) { return static_cast<uint16_t>(sums); }
 
