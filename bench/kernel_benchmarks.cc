@@ -97,14 +97,15 @@ void RunGemm(benchmark::State& state, const GemmKernel& kernel) {
 // As many pixels of a 3x3 depthwise convolution as a tile takes.
 void RunDepthwise(benchmark::State& state, const DepthwiseKernel& kernel) {
   const EightBitOutput output;
-  const AlignedBlock activations = Bytes(kTaps * kChannels);
-  const AlignedBlock weights = Bytes((kTaps + 1) * kChannels * sizeof(int16_t));
+  const AlignedBlock activations = Bytes((kTaps + kDepthwisePixels) * kChannels);
+  const AlignedBlock weights = Bytes((kTaps + 3) * kChannels * sizeof(int16_t));
   const std::vector<int32_t> bias(kChannels);
   AlignedBlock codes = AlignedBlock::Allocate(kDepthwisePixels * kChannels);
   std::vector<const uint8_t*> rows;
-  for (size_t i = 0; i < kDepthwisePixels * kTaps; ++i) rows.push_back(activations.data() + i % kTaps * kChannels);
+  for (size_t i = 0; i <= kTaps; ++i) rows.push_back(activations.data() + i % kTaps * kChannels);
   DepthwiseTile tile;
   tile.rows = rows.data();
+  tile.step = kChannels;
   tile.m = kDepthwisePixels;
   tile.taps = kTaps;
   tile.channels = kChannels;

@@ -9,18 +9,32 @@
 
 namespace aq {
 
-#define AQ_DEPTHWISE(isa, Enum, Struct, label, sums_in_int16) void depthwise_##isa##_##label(const DepthwiseTile&);
+#define AQ_DEPTHWISE(isa, Enum, Struct, label, block, run, flip) void depthwise_##isa##_##label(const DepthwiseTile&);
 #include "kernels/depthwise/kernels.inc"
 #undef AQ_DEPTHWISE
 
 namespace {
 
 constexpr DepthwiseKernel kKernels[] = {
-#define AQ_DEPTHWISE(isa, Enum, Struct, label, sums_in_int16) \
-  {#isa "_depthwise_" #label, Isa::Enum, sums_in_int16, depthwise_##isa##_##label},
+#define AQ_DEPTHWISE(isa, Enum, Struct, label, block, run, flip) \
+  {#isa "_depthwise_" #label, Isa::Enum, (block) != 0, {block, run, flip}, depthwise_##isa##_##label},
 #include "kernels/depthwise/kernels.inc"
 #undef AQ_DEPTHWISE
 };
+
+// Output columns whose taps all lie inside the image, if their rows do.
+struct Columns {
+  int begin, end;
+};
+Columns InsideColumns(const ConvGeometry& g) {
+  const int room = g.in_w + g.pad_left - (g.dilation_w * (g.kernel_w - 1) + 1);
+  const int end = room < 0 ? 0 : std::min(g.out_w, room / g.stride_w + 1);
+  return {std::min(end, (g.pad_left + g.stride_w - 1) / g.stride_w), end};
+}
+bool IsRowInside(const ConvGeometry& g, int out_y) {
+  const int y = out_y * g.stride_h - g.pad_top;
+  return y >= 0 && y + g.dilation_h * (g.kernel_h - 1) < g.in_h;
+}
 
 }  // namespace
 
@@ -35,24 +49,31 @@ const DepthwiseKernel* SelectDepthwise(bool fits_int16_sums, IsaSet isas) {
 }
 
 size_t DepthwiseScratchBytes(const Depthwise& depthwise) {
-  return kDepthwisePixels * Taps(depthwise.geometry) * sizeof(uint8_t*);
+  return (Taps(depthwise.geometry) + 1) * sizeof(uint8_t*);
 }
 
+// Runs of pixels inside the image share the taps of the first; at its edge each pixel has its own.
 void DepthwiseConvolve(const Depthwise& depthwise, const uint8_t* input, const uint8_t* residual, void* const* out,
                        size_t m_begin, size_t m_end, void* scratch) {
   const ConvGeometry& g = depthwise.geometry;
   const uint8_t** rows = static_cast<const uint8_t**>(scratch);
-  const size_t channels = static_cast<size_t>(g.in_c);
+  const size_t channels = static_cast<size_t>(g.in_c), taps = Taps(g), out_w = static_cast<size_t>(g.out_w);
+  const Columns inside = InsideColumns(g);
   DepthwiseTile tile{.rows = rows,
-                     .taps = Taps(g),
+                     .step = ptrdiff_t{g.stride_w} * g.in_c,
+                     .taps = taps,
                      .channels = channels,
                      .weights = depthwise.weights,
                      .bias = depthwise.bias,
                      .requantize = depthwise.requantize,
+                     .of_sums = depthwise.of_sums,
                      .outputs = depthwise.outputs};
-  for (size_t m = m_begin; m < m_end; m += kDepthwisePixels) {
-    tile.m = std::min(kDepthwisePixels, m_end - m);
-    FindTaps(g, input, depthwise.pad_row, m, tile.m, 1, rows);
+  for (size_t m = m_begin; m < m_end; m += tile.m) {
+    const int x = static_cast<int>(m % out_w);
+    const bool is_run = x >= inside.begin && x < inside.end && IsRowInside(g, static_cast<int>(m / out_w));
+    tile.m = is_run ? std::min({kDepthwisePixels, m_end - m, static_cast<size_t>(inside.end - x)}) : 1;
+    FindTaps(g, input, depthwise.pad_row, m, 1, 1, rows);
+    rows[taps] = rows[taps - 1];  // an odd last tap stands twice, once times 0
     if (residual != nullptr) tile.residual = residual + m * channels;
     for (int o = 0; o < depthwise.outputs; ++o) {
       const size_t bytes = depthwise.requantize[o].is_wide ? sizeof(int32_t) : 1;

@@ -32,6 +32,15 @@ struct Requantize {
   bool is_wide = false;     // bits = 32: the output is int32 v, no clamp, no rounding
 };
 
+// One block of channels of a requantisation of int16 sums, in the order of some kernel's sums (depthwise.h):
+// (floor(sum * (high * 2^16 + low) / 2^16) + offset) >> shift; all of it fits int32.
+struct SumScale {
+  const int16_t* low;
+  const int16_t* high;    // each beside a 1, for instructions that add two products
+  const int32_t* offset;  // in the order those leave
+  const int32_t* shift;
+};
+
 // Where one result goes: up to two outputs, each under its own quantisation.
 inline constexpr int kMaxOutputs = 2;
 
