@@ -6,7 +6,7 @@
 
 #include <vector>
 
-#include "kernels/depthwise/depthwise.h"
+#include "kernels/depthwise/requantize_sums.h"
 #include "kernels/elementwise/elementwise.h"
 #include "kernels/gemm/gemm.h"
 #include "kernels/requantize/prepare.h"
@@ -106,12 +106,16 @@ void RunDepthwise(benchmark::State& state, const DepthwiseKernel& kernel) {
   DepthwiseTile tile;
   tile.rows = rows.data();
   tile.step = kChannels;
+  tile.slides = kernel.sums_in_int16;
+  for (ptrdiff_t& step : tile.row_steps) step = kChannels;
   tile.m = kDepthwisePixels;
   tile.taps = kTaps;
   tile.channels = kChannels;
   tile.weights = weights.data();
   tile.bias = bias.data();
   tile.requantize = &output.of_accumulators();
+  const AlignedBlock of_sums = Bytes(SumRequantizeBytes(kernel, kChannels));
+  if (kernel.sums_in_int16) tile.of_sums = {SumForm::kClamp, of_sums.data()};
   tile.out[0] = codes.data();
   for (auto _ : state) {
     kernel.run(tile);

@@ -31,9 +31,9 @@ Columns InsideColumns(const ConvGeometry& g) {
   const int end = room < 0 ? 0 : std::min(g.out_w, room / g.stride_w + 1);
   return {std::min(end, (g.pad_left + g.stride_w - 1) / g.stride_w), end};
 }
-bool IsRowInside(const ConvGeometry& g, int out_y) {
-  const int y = out_y * g.stride_h - g.pad_top;
-  return y >= 0 && y + g.dilation_h * (g.kernel_h - 1) < g.in_h;
+bool IsRowInside(const ConvGeometry& g, int out_y, int ky) {
+  const int y = out_y * g.stride_h - g.pad_top + ky * g.dilation_h;
+  return y >= 0 && y < g.in_h;
 }
 
 }  // namespace
@@ -49,18 +49,23 @@ const DepthwiseKernel* SelectDepthwise(bool fits_int16_sums, IsaSet isas) {
 }
 
 size_t DepthwiseScratchBytes(const Depthwise& depthwise) {
-  return (Taps(depthwise.geometry) + 1) * sizeof(uint8_t*);
+  const size_t taps = Taps(depthwise.geometry);
+  return (TapSlots(taps) + taps) * sizeof(uint8_t*);
 }
 
 // Runs of pixels inside the image share the taps of the first; at its edge each pixel has its own.
 void DepthwiseConvolve(const Depthwise& depthwise, const uint8_t* input, const uint8_t* residual, void* const* out,
                        size_t m_begin, size_t m_end, void* scratch) {
   const ConvGeometry& g = depthwise.geometry;
-  const uint8_t** rows = static_cast<const uint8_t**>(scratch);
   const size_t channels = static_cast<size_t>(g.in_c), taps = Taps(g), out_w = static_cast<size_t>(g.out_w);
+  const uint8_t** slots = static_cast<const uint8_t**>(scratch);
+  const uint8_t** found = slots + TapSlots(taps);
   const Columns inside = InsideColumns(g);
-  DepthwiseTile tile{.rows = rows,
-                     .step = ptrdiff_t{g.stride_w} * g.in_c,
+  const ptrdiff_t step = ptrdiff_t{g.stride_w} * g.in_c;
+  DepthwiseTile tile{.rows = slots,
+                     .step = step,
+                     .slides = depthwise.kernel->sums_in_int16 && g.kernel_h == 3 && g.kernel_w == 3 &&
+                               g.stride_w == g.dilation_w,
                      .taps = taps,
                      .channels = channels,
                      .weights = depthwise.weights,
@@ -69,11 +74,19 @@ void DepthwiseConvolve(const Depthwise& depthwise, const uint8_t* input, const u
                      .of_sums = depthwise.of_sums,
                      .outputs = depthwise.outputs};
   for (size_t m = m_begin; m < m_end; m += tile.m) {
-    const int x = static_cast<int>(m % out_w);
-    const bool is_run = x >= inside.begin && x < inside.end && IsRowInside(g, static_cast<int>(m / out_w));
+    const int y = static_cast<int>(m / out_w), x = static_cast<int>(m % out_w);
+    bool is_run = x >= inside.begin && x < inside.end;
+    for (int ky = 0; ky < g.kernel_h; ++ky) {
+      const bool is_inside = IsRowInside(g, y, ky);
+      if (tile.slides) {
+        tile.row_steps[ky] = is_inside ? step : 0;
+      } else {
+        is_run = is_run && is_inside;
+      }
+    }
     tile.m = is_run ? std::min({kDepthwisePixels, m_end - m, static_cast<size_t>(inside.end - x)}) : 1;
-    FindTaps(g, input, depthwise.pad_row, m, 1, 1, rows);
-    rows[taps] = rows[taps - 1];  // an odd last tap stands twice, once times 0
+    FindTaps(g, input, depthwise.pad_row, m, 1, 1, found);
+    for (size_t i = 0; i < TapSlots(taps); ++i) slots[i] = found[TapOfSlot(taps, i)];
     if (residual != nullptr) tile.residual = residual + m * channels;
     for (int o = 0; o < depthwise.outputs; ++o) {
       const size_t bytes = depthwise.requantize[o].is_wide ? sizeof(int32_t) : 1;

@@ -32,10 +32,24 @@ struct SumRequantize {
   const uint8_t* blocks = nullptr;
 };
 
+// Taps are multiplied two at a time; slot i holds tap TapOfSlot(taps, i). An odd last tap stands in two slots, and the
+// weights of the first are 0. Of 3x3, the upper two rows go column by column, so that neighbouring pixels share pairs.
+constexpr size_t TapSlots(size_t taps) { return (taps + 1) / 2 * 2; }
+constexpr size_t TapOfSlot(size_t taps, size_t slot) {
+  constexpr uint8_t k3x3[] = {0, 3, 1, 4, 2, 5, 6, 7, 8, 8};
+  return taps == 9 ? k3x3[slot] : slot < taps ? slot : taps - 1;
+}
+constexpr bool IsTapOfSlot(size_t taps, size_t slot) {
+  return slot + 1 == TapSlots(taps) || TapOfSlot(taps, slot) != TapOfSlot(taps, slot + 1);
+}
+
 // Some output pixels side by side, all channels: acc[i][c] = bias[c] + sum_tap (rows[tap] + i * step)[c] * w[tap][c].
 struct DepthwiseTile {
-  const uint8_t* const* rows = nullptr;  // [taps, rounded up to even] pixels, readable up to c_padded
+  const uint8_t* const* rows = nullptr;  // [TapSlots(taps)] pixels, readable up to c_padded
   ptrdiff_t step = 0;                    // bytes from one output pixel's taps to the next one's
+  // 3x3 whose columns are `step` apart too, so that neighbours share two: the three rows' steps, 0 for padding.
+  bool slides = false;
+  ptrdiff_t row_steps[3] = {};
   size_t m = 0;                          // 1 ... kDepthwisePixels
   size_t taps = 0;
   size_t channels = 0;

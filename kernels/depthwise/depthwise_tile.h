@@ -46,19 +46,25 @@ AQ_INLINE void RunDepthwiseWide(const DepthwiseTile& tile) {
         const int16_t* w = static_cast<const int16_t*>(tile.weights) + chunk + c;
         const ptrdiff_t at = static_cast<ptrdiff_t>(i) * tile.step + static_cast<ptrdiff_t>(chunk + c);
         auto sums = Isa::ZeroTaps();
-        size_t tap = 0;
-        for (; tap + 2 <= tile.taps; tap += 2, w += 2 * c_padded) {
-          sums = Isa::DotTaps(sums, tile.rows[tap] + at, tile.rows[tap + 1] + at, w, w + c_padded);
+        size_t slot = 0;
+        for (; slot + 2 <= tile.taps; slot += 2, w += 2 * c_padded) {
+          sums = Isa::DotTaps(sums, tile.rows[slot] + at, tile.rows[slot + 1] + at, w, w + c_padded);
         }
-        if (tap < tile.taps) sums = Isa::DotTap(sums, tile.rows[tap] + at, w);
+        if (slot < tile.taps) sums = Isa::DotTap(sums, tile.rows[slot + 1] + at, w + c_padded);
         Isa::Store(acc + i * kChunk + c, Isa::Add(Isa::FinishTaps(sums), bias));
       }
     }
   });
 }
 
-// One block of channels of some pixels, then finish(i, sums) for each pixel. `pairs` is a number, or an Index known at
-// compile time so that the loop over taps unrolls.
+// Pairs of taps: this, or an Index, known at compile time so that the loop over taps unrolls.
+struct PairCount {
+  static constexpr int kValue = 0;
+  size_t count;
+  AQ_INLINE operator size_t() const { return count; }  // NOLINT: implicit as Index
+};
+
+// One block of channels of some pixels, then finish(i, sums) for each pixel.
 template <class Isa, int kPixels, class Pairs, class Finish>
 AQ_INLINE void SumPixels(const DepthwiseTile& tile, Pairs pairs, const int8_t* block, size_t channel, size_t i,
                          Finish&& finish) {
@@ -71,10 +77,52 @@ AQ_INLINE void SumPixels(const DepthwiseTile& tile, Pairs pairs, const int8_t* b
     const auto w = Isa::LoadTapWeights(weights);
     const uint8_t *first = tile.rows[2 * pair] + at, *second = tile.rows[2 * pair + 1] + at;
     Unroll<kPixels>([&](auto p) AQ_LAMBDA {
-      sums[p] = Isa::DotTwoTaps(sums[p], first + p * tile.step, second + p * tile.step, w);
+      const auto taps = Isa::PairTaps(Isa::LoadTaps(first + p * tile.step), Isa::LoadTaps(second + p * tile.step));
+      sums[p] = Isa::DotTwoTaps(sums[p], taps, w);
     });
   }
   Unroll<kPixels>([&](auto p) AQ_LAMBDA { finish(i + static_cast<size_t>(p), sums[p]); });
+}
+
+// 3x3 from left to right: each column's pairs of the upper two rows are made once and added to three pixels' sums, those
+// of the lower row side by side to two.
+template <class Isa, class Finish>
+AQ_INLINE void SlidePixels(const DepthwiseTile& tile, const int8_t* block, size_t channel, Finish&& finish) {
+  constexpr size_t kBlock = Isa::kSumChannels;
+  const uint8_t *top = tile.rows[0] + channel, *middle = tile.rows[1] + channel, *bottom = tile.rows[6] + channel;
+  const ptrdiff_t top_step = tile.row_steps[0], middle_step = tile.row_steps[1], bottom_step = tile.row_steps[2];
+  const auto weights = [&](int slots) AQ_LAMBDA { return Isa::LoadTapWeights(block + 2 * kBlock * (1 + slots)); };
+  const auto start = [&] AQ_LAMBDA { return Isa::LoadSums(reinterpret_cast<const int16_t*>(block)); };
+  const auto next_column = [&] AQ_LAMBDA {
+    const auto pairs = Isa::PairTaps(Isa::LoadTaps(top), Isa::LoadTaps(middle));
+    top += top_step;
+    middle += middle_step;
+    return pairs;
+  };
+  const auto next_of_bottom = [&] AQ_LAMBDA {
+    const auto taps = Isa::LoadTaps(bottom);
+    bottom += bottom_step;
+    return taps;
+  };
+  auto column = next_column();
+  auto left = next_of_bottom();
+  auto sums = Isa::DotTwoTaps(start(), column, weights(0));  // of the pixel to be finished next
+  column = next_column();
+  auto right = next_of_bottom();
+  sums = Isa::DotTwoTaps(sums, column, weights(1));
+  sums = Isa::DotTwoTaps(sums, Isa::PairTaps(left, right), weights(3));
+  auto next = Isa::DotTwoTaps(start(), column, weights(0));  // of the one after
+  for (size_t i = 0; i < tile.m; ++i) {
+    left = right;
+    right = next_of_bottom();
+    column = next_column();
+    const auto lower = Isa::PairTaps(left, right);
+    sums = Isa::DotTwoTaps(sums, lower, weights(4));
+    finish(i, Isa::DotTwoTaps(sums, column, weights(2)));
+    sums = Isa::DotTwoTaps(next, column, weights(1));
+    sums = Isa::DotTwoTaps(sums, lower, weights(3));
+    next = Isa::DotTwoTaps(start(), column, weights(0));
+  }
 }
 
 template <class Isa, class Pairs, class Finish>
@@ -82,6 +130,9 @@ AQ_INLINE void SumBlock(const DepthwiseTile& tile, Pairs pairs, size_t channel, 
   constexpr size_t kPixels = Isa::kSumPixels;
   const size_t block_bytes = 2 * Isa::kSumChannels * (1 + static_cast<size_t>(pairs));
   const int8_t* block = static_cast<const int8_t*>(tile.weights) + channel / Isa::kSumChannels * block_bytes;
+  if constexpr (Pairs::kValue == 5) {
+    if (tile.slides && tile.m > 1) return SlidePixels<Isa>(tile, block, channel, finish);
+  }
   size_t i = 0;
   for (; i + kPixels <= tile.m; i += kPixels) {
     SumPixels<Isa, static_cast<int>(kPixels)>(tile, pairs, block, channel, i, finish);
@@ -164,7 +215,7 @@ AQ_INLINE void RunDepthwiseNarrow(const DepthwiseTile& tile) {
   if (tile.taps == 9) {
     RunDepthwisePairs<Isa>(tile, Index<5>());
   } else {
-    RunDepthwisePairs<Isa>(tile, static_cast<int>((tile.taps + 1) / 2));
+    RunDepthwisePairs<Isa>(tile, PairCount{(tile.taps + 1) / 2});
   }
 }
 

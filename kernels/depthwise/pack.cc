@@ -17,14 +17,14 @@ int32_t Weight(const WeightSource& source, size_t channel, size_t tap) {
          (source.zero_points != nullptr ? source.zero_points[channel] : 0);
 }
 
-size_t Pairs(size_t taps) { return (taps + 1) / 2; }
-size_t BlockBytes(const SumOrder& order, size_t taps) { return 2 * order.block * (1 + Pairs(taps)); }
+size_t BlockBytes(const SumOrder& order, size_t taps) { return order.block * (2 + TapSlots(taps)); }
 
 void PackWide(const WeightSource& source, int16_t* packed) {
   const size_t padded = PaddedChannels(source.n);
   for (size_t channel = 0; channel < source.n; ++channel) {
-    for (size_t tap = 0; tap < source.taps; ++tap) {
-      packed[tap * padded + channel] = static_cast<int16_t>(Weight(source, channel, tap));
+    for (size_t slot = 0; slot < TapSlots(source.taps); ++slot) {
+      if (!IsTapOfSlot(source.taps, slot)) continue;
+      packed[slot * padded + channel] = static_cast<int16_t>(Weight(source, channel, TapOfSlot(source.taps, slot)));
     }
   }
 }
@@ -61,7 +61,7 @@ bool FitsInt16Sums(const WeightSource& source, int32_t max_code) {
 size_t DepthwiseWeightBytes(const DepthwiseKernel& kernel, size_t taps, size_t channels) {
   const size_t padded = PaddedChannels(channels);
   return kernel.sums_in_int16 ? padded / kernel.order.block * BlockBytes(kernel.order, taps)
-                              : padded * taps * sizeof(int16_t);
+                              : padded * TapSlots(taps) * sizeof(int16_t);
 }
 
 void PackDepthwise(const WeightSource& source, int32_t max_code, const DepthwiseKernel& kernel, int32_t* bias,
@@ -74,10 +74,11 @@ void PackDepthwise(const WeightSource& source, int32_t max_code, const Depthwise
     int8_t* const block = static_cast<int8_t*>(packed) + channel / order.block * BlockBytes(order, source.taps);
     int8_t* const weights = block + 2 * order.block;
     int32_t sum = 0;
-    for (size_t tap = 0; tap < source.taps; ++tap) {
-      const int32_t w = Weight(source, channel, tap);
+    for (size_t slot = 0; slot < TapSlots(source.taps); ++slot) {
+      if (!IsTapOfSlot(source.taps, slot)) continue;
+      const int32_t w = Weight(source, channel, TapOfSlot(source.taps, slot));
       sum += w;
-      weights[tap / 2 * 2 * order.block + PlaceInPairs(order, place, tap % 2)] = static_cast<int8_t>(w);
+      weights[slot / 2 * 2 * order.block + PlaceInPairs(order, place, slot % 2)] = static_cast<int8_t>(w);
     }
     const int32_t in_sums = BiasInSums(RangeOfSums(source, channel, max_code), bias[channel]);
     bias[channel] -= in_sums;

@@ -186,10 +186,13 @@ struct Avx2Base {
   using TapWeights = Sums;
   static AQ_INLINE Sums LoadSums(const int16_t* p) { return {Load256(p), Load256(p + 16)}; }
   static AQ_INLINE TapWeights LoadTapWeights(const int8_t* p) { return {Load256(p), Load256(p + 32)}; }
-  static AQ_INLINE Sums DotTwoTaps(Sums sums, const uint8_t* a0, const uint8_t* a1, TapWeights w) {
-    const __m256i a = Load256(a0), b = Load256(a1);
-    return {_mm256_add_epi16(sums.low, _mm256_maddubs_epi16(_mm256_unpacklo_epi8(a, b), w.low)),
-            _mm256_add_epi16(sums.high, _mm256_maddubs_epi16(_mm256_unpackhi_epi8(a, b), w.high))};
+  using Taps = __m256i;
+  using TapPairs = Sums;
+  static AQ_INLINE Taps LoadTaps(const uint8_t* p) { return Load256(p); }
+  static AQ_INLINE TapPairs PairTaps(Taps a, Taps b) { return {_mm256_unpacklo_epi8(a, b), _mm256_unpackhi_epi8(a, b)}; }
+  static AQ_INLINE Sums DotTwoTaps(Sums sums, TapPairs taps, TapWeights w) {
+    return {_mm256_add_epi16(sums.low, _mm256_maddubs_epi16(taps.low, w.low)),
+            _mm256_add_epi16(sums.high, _mm256_maddubs_epi16(taps.high, w.high))};
   }
   static AQ_INLINE void StoreSums(Sums sums, const int32_t* rest, int32_t* acc) {
     const auto store = [&](__m128i v, int at) AQ_LAMBDA {

@@ -111,10 +111,13 @@ struct Avx512Vnni : Avx2Base {
   static AQ_INLINE TapWeights LoadTapWeights(const int8_t* p) {
     return {_mm512_loadu_si512(p), _mm512_loadu_si512(p + 64)};
   }
-  static AQ_INLINE Sums DotTwoTaps(Sums sums, const uint8_t* a0, const uint8_t* a1, TapWeights w) {
-    const __m512i a = _mm512_loadu_si512(a0), b = _mm512_loadu_si512(a1);
-    return {_mm512_add_epi16(sums.low, _mm512_maddubs_epi16(_mm512_unpacklo_epi8(a, b), w.low)),
-            _mm512_add_epi16(sums.high, _mm512_maddubs_epi16(_mm512_unpackhi_epi8(a, b), w.high))};
+  using Taps = __m512i;
+  using TapPairs = Sums;
+  static AQ_INLINE Taps LoadTaps(const uint8_t* p) { return _mm512_loadu_si512(p); }
+  static AQ_INLINE TapPairs PairTaps(Taps a, Taps b) { return {_mm512_unpacklo_epi8(a, b), _mm512_unpackhi_epi8(a, b)}; }
+  static AQ_INLINE Sums DotTwoTaps(Sums sums, TapPairs taps, TapWeights w) {
+    return {_mm512_add_epi16(sums.low, _mm512_maddubs_epi16(taps.low, w.low)),
+            _mm512_add_epi16(sums.high, _mm512_maddubs_epi16(taps.high, w.high))};
   }
   static AQ_INLINE void StoreSums(Sums sums, const int32_t* rest, int32_t* acc) {
     const auto store = [&](auto lane) AQ_LAMBDA {

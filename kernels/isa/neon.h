@@ -191,12 +191,17 @@ struct NeonBase {
   };
   static AQ_INLINE Sums LoadSums(const int16_t* p) { return {vld1q_s16(p), vld1q_s16(p + 8)}; }
   static AQ_INLINE TapWeights LoadTapWeights(const int8_t* p) { return {vld1q_s8(p), vld1q_s8(p + 16)}; }
-  static AQ_INLINE Sums DotFlipped(Sums sums, const uint8_t* a, int8x16_t w) {
-    const int8x16_t codes = vreinterpretq_s8_u8(veorq_u8(vld1q_u8(a), vdupq_n_u8(0x80)));
-    return {vmlal_s8(sums.low, vget_low_s8(codes), vget_low_s8(w)), neon::MultiplyAddHighHalves(sums.high, codes, w)};
+  using Taps = int8x16_t;
+  struct TapPairs {
+    Taps first, second;
+  };
+  static AQ_INLINE Taps LoadTaps(const uint8_t* p) { return vreinterpretq_s8_u8(veorq_u8(vld1q_u8(p), vdupq_n_u8(0x80))); }
+  static AQ_INLINE TapPairs PairTaps(Taps a, Taps b) { return {a, b}; }
+  static AQ_INLINE Sums DotOneTap(Sums sums, Taps a, int8x16_t w) {
+    return {vmlal_s8(sums.low, vget_low_s8(a), vget_low_s8(w)), neon::MultiplyAddHighHalves(sums.high, a, w)};
   }
-  static AQ_INLINE Sums DotTwoTaps(Sums sums, const uint8_t* a0, const uint8_t* a1, const TapWeights& w) {
-    return DotFlipped(DotFlipped(sums, a0, w.first), a1, w.second);
+  static AQ_INLINE Sums DotTwoTaps(Sums sums, const TapPairs& taps, const TapWeights& w) {
+    return DotOneTap(DotOneTap(sums, taps.first, w.first), taps.second, w.second);
   }
   static AQ_INLINE void StoreSums(Sums sums, const int32_t* rest, int32_t* acc) {
     vst1q_s32(acc, vaddw_s16(vld1q_s32(rest), vget_low_s16(sums.low)));

@@ -194,9 +194,16 @@ struct Scalar {
     std::memcpy(&r, p, sizeof(r));
     return r;
   }
-  static AQ_INLINE Sums DotTwoTaps(Sums sums, const uint8_t* a0, const uint8_t* a1, const TapWeights& w) {
+  using Taps = Codes;
+  struct TapPairs {
+    Taps first, second;
+  };
+  static AQ_INLINE Taps LoadTaps(const uint8_t* p) { return LoadCodes(p); }
+  static AQ_INLINE TapPairs PairTaps(const Taps& a, const Taps& b) { return {a, b}; }
+  static AQ_INLINE Sums DotTwoTaps(Sums sums, const TapPairs& taps, const TapWeights& w) {
     for (int i = 0; i < 16; ++i) {
-      sums.v[i] = static_cast<int16_t>(sums.v[i] + a0[i] * w.v[2 * i] + a1[i] * w.v[2 * i + 1]);
+      sums.v[i] =
+          static_cast<int16_t>(sums.v[i] + taps.first.v[i] * w.v[2 * i] + taps.second.v[i] * w.v[2 * i + 1]);
     }
     return sums;
   }
