@@ -106,8 +106,11 @@ void RunDepthwise(benchmark::State& state, const DepthwiseKernel& kernel) {
   DepthwiseTile tile;
   tile.rows = rows.data();
   tile.step = kChannels;
-  tile.slides = kernel.sums_in_int16;
-  for (ptrdiff_t& step : tile.row_steps) step = kChannels;
+  tile.slide = kernel.sums_in_int16 ? 1 : 0;
+  for (size_t i = 0; i < 3; ++i) {
+    tile.row_steps[i] = kChannels;
+    tile.last[i] = rows[i];
+  }
   tile.m = kDepthwisePixels;
   tile.taps = kTaps;
   tile.channels = kChannels;

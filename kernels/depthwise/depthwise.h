@@ -47,9 +47,11 @@ constexpr bool IsTapOfSlot(size_t taps, size_t slot) {
 struct DepthwiseTile {
   const uint8_t* const* rows = nullptr;  // [TapSlots(taps)] pixels, readable up to c_padded
   ptrdiff_t step = 0;                    // bytes from one output pixel's taps to the next one's
-  // 3x3 whose columns are `step` apart too, so that neighbours share two: the three rows' steps, 0 for padding.
-  bool slides = false;
+  // 3x3 whose pixels are one or two columns apart, so that neighbours share columns; else 0. Then `rows` is the first
+  // pixel's only, columns are row_steps apart (0: a row of padding), and the last pixel's last column is at `last`.
+  int slide = 0;
   ptrdiff_t row_steps[3] = {};
+  const uint8_t* last[3] = {};
   size_t m = 0;                          // 1 ... kDepthwisePixels
   size_t taps = 0;
   size_t channels = 0;

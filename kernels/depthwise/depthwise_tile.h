@@ -84,44 +84,65 @@ AQ_INLINE void SumPixels(const DepthwiseTile& tile, Pairs pairs, const int8_t* b
   Unroll<kPixels>([&](auto p) AQ_LAMBDA { finish(i + static_cast<size_t>(p), sums[p]); });
 }
 
-// 3x3 from left to right: each column's pairs of the upper two rows are made once and added to three pixels' sums, those
-// of the lower row side by side to two.
-template <class Isa, class Finish>
+// One column of a 3x3 window: its upper two rows, to be multiplied together, and its lower one.
+template <class Isa>
+struct Column {
+  typename Isa::TapPairs upper;
+  typename Isa::Taps lower;
+};
+
+// Three rows at one column.
+struct ColumnPointers {
+  const uint8_t *top, *middle, *bottom;
+
+  template <class Isa>
+  AQ_INLINE Column<Isa> Load(size_t channel) const {
+    return {Isa::PairTaps(Isa::LoadTaps(top + channel), Isa::LoadTaps(middle + channel)),
+            Isa::LoadTaps(bottom + channel)};
+  }
+  AQ_INLINE ColumnPointers Right(const ptrdiff_t (&steps)[3]) const {
+    return {top + steps[0], middle + steps[1], bottom + steps[2]};
+  }
+};
+
+// 3x3 from left to right, by pixels that are kSlide columns apart. A column is loaded and interleaved once: its upper
+// rows are added to the sums of all pixels that see it.
+template <class Isa, int kSlide, class Finish>
 AQ_INLINE void SlidePixels(const DepthwiseTile& tile, const int8_t* block, size_t channel, Finish&& finish) {
   constexpr size_t kBlock = Isa::kSumChannels;
-  const uint8_t *top = tile.rows[0] + channel, *middle = tile.rows[1] + channel, *bottom = tile.rows[6] + channel;
-  const ptrdiff_t top_step = tile.row_steps[0], middle_step = tile.row_steps[1], bottom_step = tile.row_steps[2];
   const auto weights = [&](int slots) AQ_LAMBDA { return Isa::LoadTapWeights(block + 2 * kBlock * (1 + slots)); };
   const auto start = [&] AQ_LAMBDA { return Isa::LoadSums(reinterpret_cast<const int16_t*>(block)); };
-  const auto next_column = [&] AQ_LAMBDA {
-    const auto pairs = Isa::PairTaps(Isa::LoadTaps(top), Isa::LoadTaps(middle));
-    top += top_step;
-    middle += middle_step;
-    return pairs;
-  };
-  const auto next_of_bottom = [&] AQ_LAMBDA {
-    const auto taps = Isa::LoadTaps(bottom);
-    bottom += bottom_step;
-    return taps;
-  };
-  auto column = next_column();
-  auto left = next_of_bottom();
-  auto sums = Isa::DotTwoTaps(start(), column, weights(0));  // of the pixel to be finished next
-  column = next_column();
-  auto right = next_of_bottom();
-  sums = Isa::DotTwoTaps(sums, column, weights(1));
-  sums = Isa::DotTwoTaps(sums, Isa::PairTaps(left, right), weights(3));
-  auto next = Isa::DotTwoTaps(start(), column, weights(0));  // of the one after
-  for (size_t i = 0; i < tile.m; ++i) {
-    left = right;
-    right = next_of_bottom();
-    column = next_column();
-    const auto lower = Isa::PairTaps(left, right);
-    sums = Isa::DotTwoTaps(sums, lower, weights(4));
-    finish(i, Isa::DotTwoTaps(sums, column, weights(2)));
-    sums = Isa::DotTwoTaps(next, column, weights(1));
-    sums = Isa::DotTwoTaps(sums, lower, weights(3));
-    next = Isa::DotTwoTaps(start(), column, weights(0));
+  const uint8_t* const* rows = tile.rows;
+  const ColumnPointers last = {tile.last[0], tile.last[1], tile.last[2]};
+  ColumnPointers at = {rows[4], rows[5], rows[9]}, before = {rows[2], rows[3], rows[7]};
+  auto left = ColumnPointers{rows[0], rows[1], rows[6]}.template Load<Isa>(channel);
+  if constexpr (kSlide == 1) {
+    auto middle = before.template Load<Isa>(channel);
+    auto sums = Isa::DotTwoTaps(Isa::DotTwoTaps(start(), left.upper, weights(0)), middle.upper, weights(1));
+    sums = Isa::DotTwoTaps(sums, Isa::PairTaps(left.lower, middle.lower), weights(3));
+    auto next = Isa::DotTwoTaps(start(), middle.upper, weights(0));  // the next pixel's
+    for (size_t i = 0; i < tile.m; ++i) {
+      const auto right = (i + 1 < tile.m ? at : last).template Load<Isa>(channel);
+      at = at.Right(tile.row_steps);
+      const auto lower = Isa::PairTaps(middle.lower, right.lower);
+      sums = Isa::DotTwoTaps(sums, lower, weights(4));
+      finish(i, Isa::DotTwoTaps(sums, right.upper, weights(2)));
+      sums = Isa::DotTwoTaps(Isa::DotTwoTaps(next, right.upper, weights(1)), lower, weights(3));
+      next = Isa::DotTwoTaps(start(), right.upper, weights(0));
+      middle = right;
+    }
+  } else {
+    for (size_t i = 0; i < tile.m; ++i) {
+      const auto middle = before.template Load<Isa>(channel);
+      const auto right = (i + 1 < tile.m ? at : last).template Load<Isa>(channel);
+      before = at.Right(tile.row_steps);
+      at = before.Right(tile.row_steps);
+      auto sums = Isa::DotTwoTaps(Isa::DotTwoTaps(start(), left.upper, weights(0)), middle.upper, weights(1));
+      sums = Isa::DotTwoTaps(sums, Isa::PairTaps(left.lower, middle.lower), weights(3));
+      sums = Isa::DotTwoTaps(sums, Isa::PairTaps(middle.lower, right.lower), weights(4));
+      finish(i, Isa::DotTwoTaps(sums, right.upper, weights(2)));
+      left = right;
+    }
   }
 }
 
@@ -131,7 +152,8 @@ AQ_INLINE void SumBlock(const DepthwiseTile& tile, Pairs pairs, size_t channel, 
   const size_t block_bytes = 2 * Isa::kSumChannels * (1 + static_cast<size_t>(pairs));
   const int8_t* block = static_cast<const int8_t*>(tile.weights) + channel / Isa::kSumChannels * block_bytes;
   if constexpr (Pairs::kValue == 5) {
-    if (tile.slides && tile.m > 1) return SlidePixels<Isa>(tile, block, channel, finish);
+    if (tile.slide == 1) return SlidePixels<Isa, 1>(tile, block, channel, finish);
+    if (tile.slide == 2) return SlidePixels<Isa, 2>(tile, block, channel, finish);
   }
   size_t i = 0;
   for (; i + kPixels <= tile.m; i += kPixels) {

@@ -64,7 +64,7 @@ TEST_P(DepthwiseTable, EqualsReference) {
   std::set<SumForm> forms;
   Random random_bias(1);
   for (int channels : {1, 3, 8, 15, 16, 17, 48, 63, 64, 65, 130}) {
-    for (int shape = 0; shape < 8; ++shape) {
+    for (int shape = 0; shape < 12; ++shape) {
       const ConvGeometry geometries[] = {Geometry(4, 5, channels, channels, 3, 1, 1, 1, channels),
                                          Geometry(5, 5, channels, channels, 3, 2, 1, 1, channels),
                                          Geometry(6, 6, channels, channels, 5, 1, 2, 1, channels),
@@ -72,14 +72,18 @@ TEST_P(DepthwiseTable, EqualsReference) {
                                          Geometry(6, 6, channels, channels, 3, 1, 2, 2, channels),
                                          Geometry(4, 4, channels, channels, 2, 2, 0, 1, channels),
                                          Geometry(3, 3, channels, channels, 3, 1, 0, 1, channels),
-                                         Geometry(5, 4, channels, channels, 4, 1, 2, 1, channels)};
+                                         Geometry(5, 4, channels, channels, 4, 1, 2, 1, channels),
+                                         Geometry(7, 9, channels, channels, 3, 2, 2, 2, channels),
+                                         Geometry(9, 12, channels, channels, 3, 4, 1, 2, channels),
+                                         Geometry(2, 3, channels, channels, 3, 2, 3, 1, channels),
+                                         Geometry(3, 70, channels, channels, 3, 1, 1, 1, channels)};
       CaseOptions options{.weight_bits = 8};
       if (shape == 1) options = {.weight_bits = 4, .has_residual = true, .output_bits = {4, 8}};
       if (shape == 2) options = {.weight_bits = 8, .has_weight_zero_points = true, .output_bits = {32}};
       if (shape == 3) options = {.weight_bits = 2, .has_codebook = true, .has_thresholds = true, .output_bits = {2}};
       if (shape == 4) options.is_extreme = true;
       if (shape == 5) options = {.has_weight_zero_points = true, .is_extreme = true, .output_bits = {8, 2}};
-      if (shape == 6) options.output_bits = {2};
+      if (shape == 6 || shape == 11) options.output_bits = {2};
       if (kernel.sums_in_int16) {  // weights of four bits up to the limit of 128 over all taps, or of eight and few
         const int taps = geometries[shape].kernel_h * geometries[shape].kernel_w;
         options.weight_bits = shape == 3 ? 8 : 4;
