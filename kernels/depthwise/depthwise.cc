@@ -46,11 +46,11 @@ size_t PixelsInside(const ConvGeometry& g, const Corner& corner, size_t most) {
   return std::min(most, static_cast<size_t>(room / g.stride_w + 1));
 }
 
-// How many of `most` pixels a tile can slide over: all taps that are not the first pixel's nor in the last column lie
-// inside, or in rows of padding.
+// How many of `most` pixels a tile can slide over: all columns but the first and the last lie inside.
 size_t PixelsToSlide(const ConvGeometry& g, const Corner& corner, size_t most) {
   int third = corner.x + 2 * g.dilation_w;
   size_t count = 1;
+  if (!IsInside(third - g.dilation_w, g.in_w)) return count;
   while (count < most && IsInside(third, g.in_w) && IsInside(third + g.stride_w - g.dilation_w, g.in_w)) {
     third += g.stride_w;
     ++count;

@@ -52,7 +52,7 @@ struct DepthwiseTile {
   int slide = 0;
   ptrdiff_t row_steps[3] = {};
   const uint8_t* last[3] = {};
-  size_t m = 0;                          // 1 ... kDepthwisePixels
+  size_t m = 0;  // 1 ... kDepthwisePixels
   size_t taps = 0;
   size_t channels = 0;
   const void* weights = nullptr;           // as PackDepthwise (pack.h) writes them

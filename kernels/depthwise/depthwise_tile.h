@@ -100,8 +100,10 @@ struct ColumnPointers {
     return {Isa::PairTaps(Isa::LoadTaps(top + channel), Isa::LoadTaps(middle + channel)),
             Isa::LoadTaps(bottom + channel)};
   }
-  AQ_INLINE ColumnPointers Right(const ptrdiff_t (&steps)[3]) const {
-    return {top + steps[0], middle + steps[1], bottom + steps[2]};
+  AQ_INLINE void Move(const ptrdiff_t (&by)[3]) {
+    top += by[0];
+    middle += by[1];
+    bottom += by[2];
   }
 };
 
@@ -112,37 +114,45 @@ AQ_INLINE void SlidePixels(const DepthwiseTile& tile, const int8_t* block, size_
   constexpr size_t kBlock = Isa::kSumChannels;
   const auto weights = [&](int slots) AQ_LAMBDA { return Isa::LoadTapWeights(block + 2 * kBlock * (1 + slots)); };
   const auto start = [&] AQ_LAMBDA { return Isa::LoadSums(reinterpret_cast<const int16_t*>(block)); };
+  const auto sum = [&](const Column<Isa>& left, const Column<Isa>& middle) AQ_LAMBDA {
+    const auto sums = Isa::DotTwoTaps(Isa::DotTwoTaps(start(), left.upper, weights(0)), middle.upper, weights(1));
+    return Isa::DotTwoTaps(sums, Isa::PairTaps(left.lower, middle.lower), weights(3));
+  };
   const uint8_t* const* rows = tile.rows;
-  const ColumnPointers last = {tile.last[0], tile.last[1], tile.last[2]};
-  ColumnPointers at = {rows[4], rows[5], rows[9]}, before = {rows[2], rows[3], rows[7]};
+  const ptrdiff_t steps[3] = {kSlide * tile.row_steps[0], kSlide * tile.row_steps[1], kSlide * tile.row_steps[2]};
+  ColumnPointers middle_at = {rows[2], rows[3], rows[7]}, right_at = {rows[4], rows[5], rows[9]};
   auto left = ColumnPointers{rows[0], rows[1], rows[6]}.template Load<Isa>(channel);
+  auto middle = left;
+  auto sums = start(), next = sums;  // of this pixel, where kSlide = 1 of the next one too
   if constexpr (kSlide == 1) {
-    auto middle = before.template Load<Isa>(channel);
-    auto sums = Isa::DotTwoTaps(Isa::DotTwoTaps(start(), left.upper, weights(0)), middle.upper, weights(1));
-    sums = Isa::DotTwoTaps(sums, Isa::PairTaps(left.lower, middle.lower), weights(3));
-    auto next = Isa::DotTwoTaps(start(), middle.upper, weights(0));  // the next pixel's
-    for (size_t i = 0; i < tile.m; ++i) {
-      const auto right = (i + 1 < tile.m ? at : last).template Load<Isa>(channel);
-      at = at.Right(tile.row_steps);
+    middle = middle_at.template Load<Isa>(channel);
+    sums = sum(left, middle);
+    next = Isa::DotTwoTaps(start(), middle.upper, weights(0));
+  }
+  size_t i = 0;
+  const auto slide_to = [&](size_t end) AQ_LAMBDA {
+    for (; i < end; ++i) {
+      if constexpr (kSlide == 2) {
+        middle = middle_at.template Load<Isa>(channel);
+        sums = sum(left, middle);
+        middle_at.Move(steps);
+      }
+      const auto right = right_at.template Load<Isa>(channel);
+      right_at.Move(steps);
       const auto lower = Isa::PairTaps(middle.lower, right.lower);
-      sums = Isa::DotTwoTaps(sums, lower, weights(4));
-      finish(i, Isa::DotTwoTaps(sums, right.upper, weights(2)));
-      sums = Isa::DotTwoTaps(Isa::DotTwoTaps(next, right.upper, weights(1)), lower, weights(3));
-      next = Isa::DotTwoTaps(start(), right.upper, weights(0));
-      middle = right;
+      finish(i, Isa::DotTwoTaps(Isa::DotTwoTaps(sums, lower, weights(4)), right.upper, weights(2)));
+      if constexpr (kSlide == 1) {
+        sums = Isa::DotTwoTaps(Isa::DotTwoTaps(next, right.upper, weights(1)), lower, weights(3));
+        next = Isa::DotTwoTaps(start(), right.upper, weights(0));
+        middle = right;
+      } else {
+        left = right;
+      }
     }
-  } else {
-    for (size_t i = 0; i < tile.m; ++i) {
-      const auto middle = before.template Load<Isa>(channel);
-      const auto right = (i + 1 < tile.m ? at : last).template Load<Isa>(channel);
-      before = at.Right(tile.row_steps);
-      at = before.Right(tile.row_steps);
-      auto sums = Isa::DotTwoTaps(Isa::DotTwoTaps(start(), left.upper, weights(0)), middle.upper, weights(1));
-      sums = Isa::DotTwoTaps(sums, Isa::PairTaps(left.lower, middle.lower), weights(3));
-      sums = Isa::DotTwoTaps(sums, Isa::PairTaps(middle.lower, right.lower), weights(4));
-      finish(i, Isa::DotTwoTaps(sums, right.upper, weights(2)));
-      left = right;
-    }
+  };
+  for (size_t end = tile.m - 1; i < tile.m; end = tile.m) {
+    slide_to(end);
+    right_at = {tile.last[0], tile.last[1], tile.last[2]};
   }
 }
 
@@ -245,12 +255,12 @@ AQ_INLINE void RunDepthwiseNarrow(const DepthwiseTile& tile) {
 }  // namespace aq
 
 // Stamps one table row (kernels.inc) as a function.
-#define AQ_DEPTHWISE(isa, Enum, Struct, label, block, run_, flip) \
-  void depthwise_##isa##_##label(const DepthwiseTile& tile) {     \
-    if constexpr ((block) != 0) {                                 \
-      static_assert((block) == 0 || (block) == Struct::kSumChannels);             \
-      RunDepthwiseNarrow<Struct>(tile);                           \
-    } else {                                                      \
-      RunDepthwiseWide<Struct>(tile);                             \
-    }                                                             \
+#define AQ_DEPTHWISE(isa, Enum, Struct, label, block, run_, flip)     \
+  void depthwise_##isa##_##label(const DepthwiseTile& tile) {         \
+    if constexpr ((block) != 0) {                                     \
+      static_assert((block) == 0 || (block) == Struct::kSumChannels); \
+      RunDepthwiseNarrow<Struct>(tile);                               \
+    } else {                                                          \
+      RunDepthwiseWide<Struct>(tile);                                 \
+    }                                                                 \
   }

@@ -35,9 +35,7 @@ struct Output {
 
 Scaling ScalingOf(const Requantize& rq, size_t channel) {
   const int32_t left = rq.left_shift[channel], right = rq.right_shift[channel];  // numerics.h: LeftShift, RightShift
-  return {.multiplier = rq.multiplier[channel],
-          .shift = left > 0 ? 1 - left : right + 1,
-          .offset = rq.offset[channel]};
+  return {.multiplier = rq.multiplier[channel], .shift = left > 0 ? 1 - left : right + 1, .offset = rq.offset[channel]};
 }
 
 bool HasOneBorder(const Requantize& rq) {
@@ -63,15 +61,15 @@ Output OutputOf(const Requantize& rq) {
 bool FindConstants(const Channel& channel, const Output& output, Constants* constants) {
   const Scaling& s = channel.scaling;
   const int64_t rest = int64_t{channel.bias} - channel.in_sums, addend = int64_t{s.offset} + output.up;
-  const int64_t top = std::max(std::abs(channel.range.low + channel.in_sums),
-                               std::abs(channel.range.high + channel.in_sums));
+  const int64_t top =
+      std::max(std::abs(channel.range.low + channel.in_sums), std::abs(channel.range.high + channel.in_sums));
   constexpr int64_t kLimit = int64_t{1} << 31;
   for (int dropped = 0; dropped <= 31 + s.shift - kHalf; ++dropped) {
     const int shift = 31 + s.shift - kHalf - dropped;
     const int32_t multiplier = s.multiplier >> dropped, high = (multiplier + (1 << (kHalf - 1))) >> kHalf;
     if (high > INT16_MAX || (addend != 0 && (shift > 31 || std::abs(addend) >> (31 - shift) != 0))) continue;
-    const int64_t offset = addend * (int64_t{1} << std::min(shift, 31)) +
-                           MultiplyFloor(rest, s.multiplier, kHalf + dropped - 31);
+    const int64_t offset =
+        addend * (int64_t{1} << std::min(shift, 31)) + MultiplyFloor(rest, s.multiplier, kHalf + dropped - 31);
     if (std::abs(offset) + (top * multiplier >> kHalf) + 2 >= kLimit) continue;
     const int extra = output.form == SumForm::kClamp ? kFractionBits : 0;
     *constants = {.low = multiplier - high * (1 << kHalf),
@@ -88,8 +86,7 @@ bool FindConstants(const Channel& channel, const Output& output, Constants* cons
 int32_t CodeByConstants(int32_t sum, const Constants& constants, const Output& output) {
   const int64_t low = (int64_t{sum} * constants.low) >> kHalf;
   const int64_t v = (int64_t{sum} * constants.high + low + constants.offset) >> constants.shift;
-  return output.form == SumForm::kClamp ? Clamp(v, 0, MaxLevel(output.rounding.bits))
-                                        : QuantizeOne(v, output.rounding);
+  return output.form == SumForm::kClamp ? Clamp(v, 0, MaxLevel(output.rounding.bits)) : QuantizeOne(v, output.rounding);
 }
 
 // Both are non-decreasing in the sum, so they are equal if they are where the code of numerics.h changes.

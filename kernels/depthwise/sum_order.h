@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the packers know of kernels that sum in int16: how far the sums reach, and where a channel's numbers go (SumOrder
-// in depthwise.h).
+// What the packers know of kernels that sum in int16: how far the sums reach, and where a channel's numbers go
+// (SumOrder in depthwise.h).
 #pragma once
 
 #include "kernels/depthwise/depthwise.h"

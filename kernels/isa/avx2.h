@@ -147,8 +147,7 @@ struct Avx2Base {
   }
   static AQ_INLINE CodePair RoundPair(I32x16 a, I32x16 b, const Rounding& rounding) {
     // Four codes each of a 0, 8, b 0, 8, a 4, 12, b 4, 12.
-    const __m256i mixed =
-        RoundWords(_mm256_packus_epi32(a.low, a.high), _mm256_packus_epi32(b.low, b.high), rounding);
+    const __m256i mixed = RoundWords(_mm256_packus_epi32(a.low, a.high), _mm256_packus_epi32(b.low, b.high), rounding);
     const __m256i codes = _mm256_permutevar8x32_epi32(mixed, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
     return {_mm256_castsi256_si128(codes), _mm256_extracti128_si256(codes, 1)};
   }
@@ -189,7 +188,9 @@ struct Avx2Base {
   using Taps = __m256i;
   using TapPairs = Sums;
   static AQ_INLINE Taps LoadTaps(const uint8_t* p) { return Load256(p); }
-  static AQ_INLINE TapPairs PairTaps(Taps a, Taps b) { return {_mm256_unpacklo_epi8(a, b), _mm256_unpackhi_epi8(a, b)}; }
+  static AQ_INLINE TapPairs PairTaps(Taps a, Taps b) {
+    return {_mm256_unpacklo_epi8(a, b), _mm256_unpackhi_epi8(a, b)};
+  }
   static AQ_INLINE Sums DotTwoTaps(Sums sums, TapPairs taps, TapWeights w) {
     return {_mm256_add_epi16(sums.low, _mm256_maddubs_epi16(taps.low, w.low)),
             _mm256_add_epi16(sums.high, _mm256_maddubs_epi16(taps.high, w.high))};

@@ -114,14 +114,17 @@ struct Avx512Vnni : Avx2Base {
   using Taps = __m512i;
   using TapPairs = Sums;
   static AQ_INLINE Taps LoadTaps(const uint8_t* p) { return _mm512_loadu_si512(p); }
-  static AQ_INLINE TapPairs PairTaps(Taps a, Taps b) { return {_mm512_unpacklo_epi8(a, b), _mm512_unpackhi_epi8(a, b)}; }
+  static AQ_INLINE TapPairs PairTaps(Taps a, Taps b) {
+    return {_mm512_unpacklo_epi8(a, b), _mm512_unpackhi_epi8(a, b)};
+  }
   static AQ_INLINE Sums DotTwoTaps(Sums sums, TapPairs taps, TapWeights w) {
     return {_mm512_add_epi16(sums.low, _mm512_maddubs_epi16(taps.low, w.low)),
             _mm512_add_epi16(sums.high, _mm512_maddubs_epi16(taps.high, w.high))};
   }
   static AQ_INLINE void StoreSums(Sums sums, const int32_t* rest, int32_t* acc) {
     const auto store = [&](auto lane) AQ_LAMBDA {
-      const __m256i v = _mm256_set_m128i(_mm512_extracti32x4_epi32(sums.high, lane), _mm512_extracti32x4_epi32(sums.low, lane));
+      const __m256i v =
+          _mm256_set_m128i(_mm512_extracti32x4_epi32(sums.high, lane), _mm512_extracti32x4_epi32(sums.low, lane));
       const __m512i total = _mm512_add_epi32(_mm512_cvtepi16_epi32(v), _mm512_loadu_si512(rest + 16 * lane));
       _mm512_storeu_si512(acc + 16 * lane, total);
     };
@@ -148,9 +151,9 @@ struct Avx512Vnni : Avx2Base {
   }
   using SumCodes = __m512i;
   static AQ_INLINE SumCodes ClampSums(const Scaled& codes, SumCodes top) {
-    return _mm512_min_epu8(_mm512_packus_epi16(_mm512_packs_epi32(codes.v[0], codes.v[1]),
-                                               _mm512_packs_epi32(codes.v[2], codes.v[3])),
-                           top);
+    return _mm512_min_epu8(
+        _mm512_packus_epi16(_mm512_packs_epi32(codes.v[0], codes.v[1]), _mm512_packs_epi32(codes.v[2], codes.v[3])),
+        top);
   }
   // The border rule on bytes, as AVX2's.
   struct SumRounding {

@@ -195,7 +195,9 @@ struct NeonBase {
   struct TapPairs {
     Taps first, second;
   };
-  static AQ_INLINE Taps LoadTaps(const uint8_t* p) { return vreinterpretq_s8_u8(veorq_u8(vld1q_u8(p), vdupq_n_u8(0x80))); }
+  static AQ_INLINE Taps LoadTaps(const uint8_t* p) {
+    return vreinterpretq_s8_u8(veorq_u8(vld1q_u8(p), vdupq_n_u8(0x80)));
+  }
   static AQ_INLINE TapPairs PairTaps(Taps a, Taps b) { return {a, b}; }
   static AQ_INLINE Sums DotOneTap(Sums sums, Taps a, int8x16_t w) {
     return {vmlal_s8(sums.low, vget_low_s8(a), vget_low_s8(w)), neon::MultiplyAddHighHalves(sums.high, a, w)};
@@ -210,7 +212,8 @@ struct NeonBase {
     vst1q_s32(acc + 12, vaddw_s16(vld1q_s32(rest + 12), vget_high_s16(sums.high)));
   }
   using Scaled = I32x16;
-  // Eight sums. vqdmulh is floor(2ab / 2^16); it saturates only at twice the most negative number, which sums never are.
+  // Eight sums. vqdmulh is floor(2ab / 2^16); it saturates only at twice the most negative number, which sums never
+  // are.
   static AQ_INLINE void ScaleHalf(int16x8_t sums, const SumScale& by, int at, int32x4_t* scaled) {
     const int16x8_t low = vshrq_n_s16(vqdmulhq_s16(sums, vld1q_s16(by.low + at)), 1), high = vld1q_s16(by.high + at);
     const auto scale = [&](int32x4_t product, int i) AQ_LAMBDA {

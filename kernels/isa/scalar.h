@@ -174,15 +174,16 @@ struct Scalar {
   }
   static AQ_INLINE I32x16 FinishTaps(const TapSums& sums) { return sums; }
 
-  // ---- Narrow depthwise: int16 sums of kSumChannels channels, two taps at a time, kSumPixels pixels side by side. Sums
-  // wrap, but their totals are proven to fit. What is loaded stands in the kernel's own order (depthwise.h, SumOrder)
+  // ---- Narrow depthwise: int16 sums of kSumChannels channels, two taps at a time, kSumPixels pixels side by side.
+  // Sums wrap, but their totals are proven to fit. What is loaded stands in the kernel's own order (depthwise.h,
+  // SumOrder)
   // ----
   static constexpr size_t kSumChannels = 16, kSumPixels = 1;
   struct Sums {
     int16_t v[16];
   };
   struct TapWeights {
-    int8_t v[32];  // a channel's two taps side by side
+    int8_t first[16], second[16];
   };
   static AQ_INLINE Sums LoadSums(const int16_t* p) {
     Sums r;
@@ -202,8 +203,7 @@ struct Scalar {
   static AQ_INLINE TapPairs PairTaps(const Taps& a, const Taps& b) { return {a, b}; }
   static AQ_INLINE Sums DotTwoTaps(Sums sums, const TapPairs& taps, const TapWeights& w) {
     for (int i = 0; i < 16; ++i) {
-      sums.v[i] =
-          static_cast<int16_t>(sums.v[i] + taps.first.v[i] * w.v[2 * i] + taps.second.v[i] * w.v[2 * i + 1]);
+      sums.v[i] = static_cast<int16_t>(sums.v[i] + taps.first.v[i] * w.first[i] + taps.second.v[i] * w.second[i]);
     }
     return sums;
   }
@@ -216,7 +216,7 @@ struct Scalar {
   static AQ_INLINE Scaled ScaleSums(const Sums& sums, const SumScale& by) {
     return Map([&](int i) AQ_LAMBDA {
       const int32_t low = (sums.v[i] * by.low[i]) >> 16;
-      return (sums.v[i] * by.high[2 * i] + low + by.offset[i]) >> by.shift[i];
+      return (sums.v[i] * by.high[i] + low + by.offset[i]) >> by.shift[i];
     });
   }
   // ... which are codes, or values for the border rule ...

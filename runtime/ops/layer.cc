@@ -215,8 +215,8 @@ void PrepareDepthwise(const OpContext& op, const Layer& layer, const WeightStati
     std::memcpy(bias, file_bias, source.n * sizeof(int32_t));
     PackDepthwise(source, max_code, *depthwise.kernel, bias, weights);
     if (in_registers) {
-      depthwise.of_sums = PrepareSumRequantize(source, max_code, file_bias, *depthwise.requantize, *depthwise.kernel,
-                                               of_sums);
+      depthwise.of_sums =
+          PrepareSumRequantize(source, max_code, file_bias, *depthwise.requantize, *depthwise.kernel, of_sums);
     }
   }
   depthwise.pad_row = TakePadRow(op, layer, memory);

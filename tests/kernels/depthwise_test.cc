@@ -14,8 +14,7 @@ void PrintTo(const DepthwiseKernel& kernel, std::ostream* out) { *out << kernel.
 
 namespace {
 
-std::string RunCase(Random& random, const ConvolutionCase& c, const DepthwiseKernel& kernel,
-                    std::set<SumForm>* forms) {
+std::string RunCase(Random& random, const ConvolutionCase& c, const DepthwiseKernel& kernel, std::set<SumForm>* forms) {
   const ConvGeometry& g = c.file.geometry;
   const size_t channels = static_cast<size_t>(g.in_c), taps = static_cast<size_t>(g.kernel_h * g.kernel_w);
   const WeightSource source{.codes = c.file.codes,
@@ -97,7 +96,8 @@ TEST_P(DepthwiseTable, EqualsReference) {
       }
       Random random(++seed);
       const ConvolutionCase c(random, geometries[shape], options);
-      ASSERT_EQ(RunCase(random, c, kernel, &forms), "") << "seed " << seed << ", channels " << channels << ", shape " << shape;
+      ASSERT_EQ(RunCase(random, c, kernel, &forms), "")
+          << "seed " << seed << ", channels " << channels << ", shape " << shape;
     }
   }
   if (kernel.sums_in_int16) {
