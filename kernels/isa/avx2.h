@@ -108,6 +108,7 @@ struct Avx2Base {
     return NarrowToBytes(InOrder(_mm256_packs_epi32(CountAbove8(a.low, t0.low, t1.low, t2.low),
                                                     CountAbove8(a.high, t0.high, t1.high, t2.high))));
   }
+  static AQ_INLINE Codes ClampCodes(I32x16 a) { return NarrowToBytes(InOrder(_mm256_packs_epi32(a.low, a.high))); }
   static AQ_INLINE Codes Maximum(Codes a, Codes b) { return _mm_max_epu8(a, b); }
 
   // ---- The border rule ----
@@ -145,11 +146,16 @@ struct Avx2Base {
     const __m256i up = _mm256_min_epu8(_mm256_subs_epu8(frac, border), _mm256_set1_epi8(1));
     return _mm256_add_epi8(level, up);
   }
-  static AQ_INLINE CodePair RoundPair(I32x16 a, I32x16 b, const Rounding& rounding) {
-    // Four codes each of a 0, 8, b 0, 8, a 4, 12, b 4, 12.
-    const __m256i mixed = RoundWords(_mm256_packus_epi32(a.low, a.high), _mm256_packus_epi32(b.low, b.high), rounding);
+  // From four codes each of a 0, 8, b 0, 8, a 4, 12, b 4, 12.
+  static AQ_INLINE CodePair InOrderPair(__m256i mixed) {
     const __m256i codes = _mm256_permutevar8x32_epi32(mixed, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
     return {_mm256_castsi256_si128(codes), _mm256_extracti128_si256(codes, 1)};
+  }
+  static AQ_INLINE CodePair RoundPair(I32x16 a, I32x16 b, const Rounding& rounding) {
+    return InOrderPair(RoundWords(_mm256_packus_epi32(a.low, a.high), _mm256_packus_epi32(b.low, b.high), rounding));
+  }
+  static AQ_INLINE CodePair ClampPair(I32x16 a, I32x16 b) {
+    return InOrderPair(_mm256_packus_epi16(_mm256_packs_epi32(a.low, a.high), _mm256_packs_epi32(b.low, b.high)));
   }
 
   // ---- Depthwise: madd multiplies two taps of a channel and adds them; channels stay in unpack's order until the end

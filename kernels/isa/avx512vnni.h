@@ -80,6 +80,10 @@ struct Avx512Vnni : Avx2Base {
     return _mm512_cvtepi32_epi8(count);
   }
 
+  static AQ_INLINE Codes ClampCodes(I32x16 a) {
+    return _mm512_cvtusepi32_epi8(_mm512_max_epi32(a, _mm512_setzero_si512()));
+  }
+
   // ---- The border rule, as (v + 255 - border) >> 8 ----
   struct Rounding {
     __m512i up;  // 255 - border

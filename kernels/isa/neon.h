@@ -139,6 +139,11 @@ struct NeonBase {
     const uint8x16_t bytes = neon::EvenBytes(vreinterpretq_u8_s16(low), vreinterpretq_u8_s16(high));
     return vsubq_u8(vdupq_n_u8(0), bytes);
   }
+  static AQ_INLINE Codes ClampCodes(const I32x16& a) {
+    const int16x8_t low = vcombine_s16(vqmovn_s32(a.v[0]), vqmovn_s32(a.v[1]));
+    const int16x8_t high = vcombine_s16(vqmovn_s32(a.v[2]), vqmovn_s32(a.v[3]));
+    return vcombine_u8(vqmovun_s16(low), vqmovun_s16(high));
+  }
   static AQ_INLINE Codes Maximum(Codes a, Codes b) { return vmaxq_u8(a, b); }
 
   // ---- The border rule ----
@@ -231,11 +236,7 @@ struct NeonBase {
   using SumCodes = Codes;
   using SumRounding = Rounding;
   static AQ_INLINE SumRounding LoadSumRounding(const Requantize& rq) { return LoadRounding(rq); }
-  static AQ_INLINE SumCodes ClampSums(const Scaled& codes, SumCodes top) {
-    const int16x8_t low = vcombine_s16(vqmovn_s32(codes.v[0]), vqmovn_s32(codes.v[1]));
-    const int16x8_t high = vcombine_s16(vqmovn_s32(codes.v[2]), vqmovn_s32(codes.v[3]));
-    return vminq_u8(vcombine_u8(vqmovun_s16(low), vqmovun_s16(high)), top);
-  }
+  static AQ_INLINE SumCodes ClampSums(const Scaled& codes, SumCodes top) { return vminq_u8(ClampCodes(codes), top); }
   static AQ_INLINE SumCodes RoundSums(const Scaled& values, const SumRounding& rounding) {
     return Round(values, rounding);
   }

@@ -73,7 +73,8 @@ struct Scalar {
   //   void StoreWeights(uint8_t*, Weights), of kBytes bytes (or twice that for 16-bit weights).
   // - int TilesAtOnce(int rows) (gemm_tile.h): vectors of columns whose sums fit the registers; wider tiles are worked
   //   off in passes, so that their epilogue still has whole blocks of columns.
-  // - RoundPair (requantize_row.h): CodePair RoundPair(I32x16, I32x16, Rounding), two calls of Round in one.
+  // - RoundPair (requantize_row.h): CodePair RoundPair(I32x16, I32x16, Rounding), two calls of Round in one;
+  //   and ClampPair(I32x16, I32x16), two of ClampCodes.
 
   // ---- Sixteen columns at a time ----
   struct I32x16 {
@@ -135,6 +136,12 @@ struct Scalar {
     for (int i = 0; i < 16; ++i) {
       r.v[i] = static_cast<uint8_t>((a.v[i] > t0.v[i]) + (a.v[i] > t1.v[i]) + (a.v[i] > t2.v[i]));
     }
+    return r;
+  }
+  // To [0, 255].
+  static AQ_INLINE Codes ClampCodes(const I32x16& a) {
+    Codes r;
+    for (int i = 0; i < 16; ++i) r.v[i] = static_cast<uint8_t>(Clamp(a.v[i], 0, 255));
     return r;
   }
   static AQ_INLINE Codes Maximum(const Codes& a, const Codes& b) {

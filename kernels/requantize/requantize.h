@@ -25,6 +25,10 @@ struct Requantize {
   const int32_t* acc_thresholds =
       nullptr;  // [3][n_padded] 2-bit outputs without residual: code = count(acc > t), no multiply
   const int32_t* v_thresholds = nullptr;  // [3][n_padded] per-channel thresholds on v (2-bit, residual or addition)
+  // [n_padded] 8-bit outputs with one border for all levels, without residual: code = clamp((((acc * multiplier) >> 32)
+  // + code_offset) >> code_shift). The border is in the offset; no left shift, no rounding of bytes.
+  const int32_t* code_offset = nullptr;
+  const int32_t* code_shift = nullptr;
   size_t n_padded = 0;
   alignas(16) uint8_t border[kBorderEntries] = {};
   int32_t border_shift = 0;
