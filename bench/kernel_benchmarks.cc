@@ -6,7 +6,7 @@
 
 #include <vector>
 
-#include "kernels/depthwise/depthwise.h"
+#include "kernels/depthwise/requantize_sums.h"
 #include "kernels/elementwise/elementwise.h"
 #include "kernels/gemm/gemm.h"
 #include "kernels/gemm/pairs.h"
@@ -103,20 +103,28 @@ void RunGemm(benchmark::State& state, const GemmKernel& kernel) {
 // As many pixels of a 3x3 depthwise convolution as a tile takes.
 void RunDepthwise(benchmark::State& state, const DepthwiseKernel& kernel) {
   const EightBitOutput output;
-  const AlignedBlock activations = Bytes(kTaps * kChannels);
-  const AlignedBlock weights = Bytes((kTaps + 1) * kChannels * sizeof(int16_t));
+  const AlignedBlock activations = Bytes((kTaps + kDepthwisePixels) * kChannels);
+  const AlignedBlock weights = Bytes((kTaps + 3) * kChannels * sizeof(int16_t));
   const std::vector<int32_t> bias(kChannels);
   AlignedBlock codes = AlignedBlock::Allocate(kDepthwisePixels * kChannels);
   std::vector<const uint8_t*> rows;
-  for (size_t i = 0; i < kDepthwisePixels * kTaps; ++i) rows.push_back(activations.data() + i % kTaps * kChannels);
+  for (size_t i = 0; i <= kTaps; ++i) rows.push_back(activations.data() + i % kTaps * kChannels);
   DepthwiseTile tile;
   tile.rows = rows.data();
+  tile.step = kChannels;
+  tile.slide = kernel.sums_in_int16 ? 1 : 0;
+  for (size_t i = 0; i < 3; ++i) {
+    tile.row_steps[i] = kChannels;
+    tile.last[i] = rows[i];
+  }
   tile.m = kDepthwisePixels;
   tile.taps = kTaps;
   tile.channels = kChannels;
   tile.weights = weights.data();
   tile.bias = bias.data();
   tile.requantize = &output.of_accumulators();
+  const AlignedBlock of_sums = Bytes(SumRequantizeBytes(kernel, kChannels));
+  if (kernel.sums_in_int16) tile.of_sums = {SumForm::kClamp, of_sums.data()};
   tile.out[0] = codes.data();
   for (auto _ : state) {
     kernel.run(tile);

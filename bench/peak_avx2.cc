@@ -24,39 +24,19 @@ void peak_avx2_fma(size_t steps) {
   Repeat<12>(steps, [&](__m256i& sum) AQ_LAMBDA { asm volatile("vfmadd231ps %1, %1, %0" : "+x"(sum) : "x"(a)); });
 }
 
-void peak_avx2_madd(size_t steps) {
-  const __m256i a = _mm256_setzero_si256();
-  Repeat<8>(steps, [&](__m256i& sum) AQ_LAMBDA {
-    __m256i product;
-    asm volatile("vpmaddwd %2, %2, %1\n vpaddd %1, %0, %0" : "+x"(sum), "=&x"(product) : "x"(a));
-  });
-}
-
-void peak_avx2_maddubs_madd(size_t steps) {
-  const __m256i a = _mm256_setzero_si256();
-  Repeat<8>(steps, [&](__m256i& sum) AQ_LAMBDA {
-    __m256i product;
-    asm volatile("vpmaddubsw %2, %2, %1\n vpmaddwd %2, %1, %1\n vpaddd %1, %0, %0"
-                 : "+x"(sum), "=&x"(product)
-                 : "x"(a));
-  });
-}
-
-void peak_avx2_maddubs(size_t steps) {
-  const __m256i a = _mm256_setzero_si256();
-  Repeat<8>(steps, [&](__m256i& sum) AQ_LAMBDA {
-    __m256i product;
-    asm volatile("vpmaddubsw %2, %2, %1\n vpaddw %1, %0, %0" : "+x"(sum), "=&x"(product) : "x"(a));
-  });
-}
-
-void peak_avx2_lookup(size_t steps) {
-  const __m256i a = _mm256_setzero_si256();
-  Repeat<8>(steps, [&](__m256i& sum) AQ_LAMBDA {
-    __m256i product;
-    asm volatile("vpshufb %2, %2, %1\n vpaddb %1, %0, %0" : "+x"(sum), "=&x"(product) : "x"(a));
-  });
-}
+// %0: a sum, %1: a product, %2: the operands.
+#define AQ_MULTIPLY_AND_ADD(id, instructions)                          \
+  void peak_avx2_##id(size_t steps) {                                  \
+    const __m256i a = _mm256_setzero_si256();                          \
+    Repeat<8>(steps, [&](__m256i& sum) AQ_LAMBDA {                     \
+      __m256i product;                                                 \
+      asm volatile(instructions : "+x"(sum), "=&x"(product) : "x"(a)); \
+    });                                                                \
+  }
+AQ_MULTIPLY_AND_ADD(madd, "vpmaddwd %2, %2, %1\n vpaddd %1, %0, %0")
+AQ_MULTIPLY_AND_ADD(maddubs_madd, "vpmaddubsw %2, %2, %1\n vpmaddwd %2, %1, %1\n vpaddd %1, %0, %0")
+AQ_MULTIPLY_AND_ADD(maddubs, "vpmaddubsw %2, %2, %1\n vpaddw %1, %0, %0")
+AQ_MULTIPLY_AND_ADD(lookup, "vpshufb %2, %2, %1\n vpaddb %1, %0, %0")
 
 void read_avx2(const uint8_t* memory, size_t bytes) {
   __m256i seen[4];

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "bench/arm_model/layers.h"
-#include "kernels/depthwise/pack.h"
+#include "kernels/depthwise/requantize_sums.h"
 #include "kernels/gemm/convolve.h"
 #include "kernels/gemm/pack.h"
 #include "kernels/requantize/prepare.h"
@@ -170,6 +170,8 @@ void RunDepthwise(const Layer& layer, int weight_bits, int activation_bits, IsaS
   d.weights = weights.data();
   d.bias = bias.data();
   d.requantize = &b.requantize;
+  const std::vector<uint8_t> of_sums(SumRequantizeBytes(*kernel, size_t(g.in_c)));
+  if (kernel->sums_in_int16) d.of_sums = {SumForm::kClamp, of_sums.data()};
   d.pad_row = b.pad_row.data();
   AlignedBlock scratch = AlignedBlock::Allocate(DepthwiseScratchBytes(d));
   void* out[1] = {b.out.data()};

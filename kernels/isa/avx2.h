@@ -108,6 +108,7 @@ struct Avx2Base {
     return NarrowToBytes(InOrder(_mm256_packs_epi32(CountAbove8(a.low, t0.low, t1.low, t2.low),
                                                     CountAbove8(a.high, t0.high, t1.high, t2.high))));
   }
+  static AQ_INLINE Codes ClampCodes(I32x16 a) { return NarrowToBytes(InOrder(_mm256_packs_epi32(a.low, a.high))); }
   static AQ_INLINE Codes Maximum(Codes a, Codes b) { return _mm_max_epu8(a, b); }
 
   // ---- The border rule ----
@@ -134,19 +135,27 @@ struct Avx2Base {
   struct CodePair {
     Codes first, second;
   };
-  static AQ_INLINE CodePair RoundPair(I32x16 a, I32x16 b, const Rounding& rounding) {
-    const __m256i v = _mm256_min_epu16(_mm256_packus_epi32(a.low, a.high), rounding.top);
-    const __m256i w = _mm256_min_epu16(_mm256_packus_epi32(b.low, b.high), rounding.top);
+  // Words clamped to [0, 65535], in packus's order: a of codes 0-7, 16-23, b of 8-15, 24-31.
+  static AQ_INLINE __m256i RoundWords(__m256i a, __m256i b, const Rounding& rounding) {
+    const __m256i v = _mm256_min_epu16(a, rounding.top), w = _mm256_min_epu16(b, rounding.top);
     const __m256i low = _mm256_set1_epi16(255);
     const __m256i level = _mm256_packus_epi16(_mm256_srli_epi16(v, kFractionBits), _mm256_srli_epi16(w, kFractionBits));
     const __m256i frac = _mm256_packus_epi16(_mm256_and_si256(v, low), _mm256_and_si256(w, low));
     const __m256i index = _mm256_and_si256(_mm256_srl_epi16(level, rounding.border_shift), _mm256_set1_epi8(15));
     const __m256i border = _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(rounding.border), index);
     const __m256i up = _mm256_min_epu8(_mm256_subs_epu8(frac, border), _mm256_set1_epi8(1));
-    // Four codes each of a 0, 8, b 0, 8, a 4, 12, b 4, 12.
-    const __m256i codes =
-        _mm256_permutevar8x32_epi32(_mm256_add_epi8(level, up), _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+    return _mm256_add_epi8(level, up);
+  }
+  // From four codes each of a 0, 8, b 0, 8, a 4, 12, b 4, 12.
+  static AQ_INLINE CodePair InOrderPair(__m256i mixed) {
+    const __m256i codes = _mm256_permutevar8x32_epi32(mixed, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
     return {_mm256_castsi256_si128(codes), _mm256_extracti128_si256(codes, 1)};
+  }
+  static AQ_INLINE CodePair RoundPair(I32x16 a, I32x16 b, const Rounding& rounding) {
+    return InOrderPair(RoundWords(_mm256_packus_epi32(a.low, a.high), _mm256_packus_epi32(b.low, b.high), rounding));
+  }
+  static AQ_INLINE CodePair ClampPair(I32x16 a, I32x16 b) {
+    return InOrderPair(_mm256_packus_epi16(_mm256_packs_epi32(a.low, a.high), _mm256_packs_epi32(b.low, b.high)));
   }
 
   // ---- Depthwise: madd multiplies two taps of a channel and adds them; channels stay in unpack's order until the end
@@ -173,34 +182,70 @@ struct Avx2Base {
     return {_mm256_permute2x128_si256(sums.low, sums.high, 0x20), _mm256_permute2x128_si256(sums.low, sums.high, 0x31)};
   }
 
-  // Narrow: bytes of two taps interleaved, maddubs, int16 sums. Thirty-two channels, in unpack's order until the end.
-  static constexpr size_t kPairChannels = 32;
-  struct PairSums {
+  // Narrow: bytes of two taps interleaved, maddubs, int16 sums. Thirty-two channels, in unpack's order until the end,
+  // where packs undoes it.
+  static constexpr size_t kSumChannels = 32, kSumPixels = 2;
+  struct Sums {
     __m256i low, high;  // channels 0-7, 16-23 | 8-15, 24-31
   };
-  static AQ_INLINE PairSums ZeroPairs(const int8_t* /*ordered*/, size_t /*pairs*/) {
-    return {_mm256_setzero_si256(), _mm256_setzero_si256()};
+  using TapWeights = Sums;
+  static AQ_INLINE Sums LoadSums(const int16_t* p) { return {Load256(p), Load256(p + 16)}; }
+  static AQ_INLINE TapWeights LoadTapWeights(const int8_t* p) { return {Load256(p), Load256(p + 32)}; }
+  using Taps = __m256i;
+  using TapPairs = Sums;
+  static AQ_INLINE Taps LoadTaps(const uint8_t* p) { return Load256(p); }
+  static AQ_INLINE TapPairs PairTaps(Taps a, Taps b) {
+    return {_mm256_unpacklo_epi8(a, b), _mm256_unpackhi_epi8(a, b)};
   }
-  // From [32][2] weights to the order of the sums.
-  static AQ_INLINE void OrderPairWeights(const int8_t* w, int8_t* ordered) {
-    const __m256i a = Load256(w), b = Load256(w + 32);
-    Store256(ordered, _mm256_permute2x128_si256(a, b, 0x20));
-    Store256(ordered + 32, _mm256_permute2x128_si256(a, b, 0x31));
+  static AQ_INLINE Sums DotTwoTaps(Sums sums, TapPairs taps, TapWeights w) {
+    return {_mm256_add_epi16(sums.low, _mm256_maddubs_epi16(taps.low, w.low)),
+            _mm256_add_epi16(sums.high, _mm256_maddubs_epi16(taps.high, w.high))};
   }
-  static AQ_INLINE PairSums DotPair(PairSums sums, const uint8_t* a0, const uint8_t* a1, const int8_t* ordered) {
-    const __m256i a = Load256(a0), b = Load256(a1);
-    return {_mm256_add_epi16(sums.low, _mm256_maddubs_epi16(_mm256_unpacklo_epi8(a, b), Load256(ordered))),
-            _mm256_add_epi16(sums.high, _mm256_maddubs_epi16(_mm256_unpackhi_epi8(a, b), Load256(ordered + 32)))};
-  }
-  static AQ_INLINE void StorePairs(PairSums sums, const int32_t* bias, int32_t* acc) {
+  static AQ_INLINE void StoreSums(Sums sums, const int32_t* rest, int32_t* acc) {
     const auto store = [&](__m128i v, int at) AQ_LAMBDA {
-      Store256(acc + at, _mm256_add_epi32(_mm256_cvtepi16_epi32(v), Load256(bias + at)));
+      Store256(acc + at, _mm256_add_epi32(_mm256_cvtepi16_epi32(v), Load256(rest + at)));
     };
     store(_mm256_castsi256_si128(sums.low), 0);
     store(_mm256_castsi256_si128(sums.high), 8);
     store(_mm256_extracti128_si256(sums.low, 1), 16);
     store(_mm256_extracti128_si256(sums.high, 1), 24);
   }
+  struct Scaled {
+    I32x16 low, high;  // of the sums' halves, those of unpacklo and of unpackhi
+  };
+  static AQ_INLINE I32x16 ScaleHalf(__m256i sums, const SumScale& by, int at) {
+    const __m256i low = _mm256_mulhi_epi16(sums, Load256(by.low + at));
+    const auto scale = [&](__m256i pairs, int i) AQ_LAMBDA {
+      const __m256i product = _mm256_madd_epi16(pairs, Load256(by.high + 2 * i));
+      return _mm256_srav_epi32(_mm256_add_epi32(product, Load256(by.offset + i)), Load256(by.shift + i));
+    };
+    return {scale(_mm256_unpacklo_epi16(sums, low), at), scale(_mm256_unpackhi_epi16(sums, low), at + 8)};
+  }
+  static AQ_INLINE Scaled ScaleSums(Sums sums, const SumScale& by) {
+    return {ScaleHalf(sums.low, by, 0), ScaleHalf(sums.high, by, 16)};
+  }
+  using SumCodes = __m256i;
+  using SumRounding = Rounding;
+  static AQ_INLINE SumRounding LoadSumRounding(const Requantize& rq) { return LoadRounding(rq); }
+  static AQ_INLINE SumCodes ClampSums(const Scaled& codes, SumCodes top) {
+    return _mm256_min_epu8(_mm256_packus_epi16(_mm256_packs_epi32(codes.low.low, codes.low.high),
+                                               _mm256_packs_epi32(codes.high.low, codes.high.high)),
+                           top);
+  }
+  static AQ_INLINE SumCodes RoundSums(const Scaled& values, const SumRounding& rounding) {
+    return RoundWords(_mm256_packus_epi32(values.low.low, values.low.high),
+                      _mm256_packus_epi32(values.high.low, values.high.high), rounding);
+  }
+  static AQ_INLINE SumCodes CountSumsAbove(Sums sums, const int16_t* thresholds) {
+    const auto minus = [&](__m256i v, const int16_t* t) AQ_LAMBDA {
+      return _mm256_add_epi16(
+          _mm256_add_epi16(_mm256_cmpgt_epi16(v, Load256(t)), _mm256_cmpgt_epi16(v, Load256(t + 32))),
+          _mm256_cmpgt_epi16(v, Load256(t + 64)));
+    };
+    return _mm256_abs_epi8(_mm256_packs_epi16(minus(sums.low, thresholds), minus(sums.high, thresholds + 16)));
+  }
+  static AQ_INLINE SumCodes SetSumCodes(int32_t code) { return _mm256_set1_epi8(static_cast<char>(code)); }
+  static AQ_INLINE void StoreSumCodes(uint8_t* p, SumCodes codes) { Store256(p, codes); }
 
   // ---- Look-up: sixteen 16-entry shuffles; the byte whose high nibble is not the shuffle's own yields 0 ----
   static constexpr size_t kLookupStep = 32;

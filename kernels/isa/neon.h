@@ -139,6 +139,11 @@ struct NeonBase {
     const uint8x16_t bytes = neon::EvenBytes(vreinterpretq_u8_s16(low), vreinterpretq_u8_s16(high));
     return vsubq_u8(vdupq_n_u8(0), bytes);
   }
+  static AQ_INLINE Codes ClampCodes(const I32x16& a) {
+    const int16x8_t low = vcombine_s16(vqmovn_s32(a.v[0]), vqmovn_s32(a.v[1]));
+    const int16x8_t high = vcombine_s16(vqmovn_s32(a.v[2]), vqmovn_s32(a.v[3]));
+    return vcombine_u8(vqmovun_s16(low), vqmovun_s16(high));
+  }
   static AQ_INLINE Codes Maximum(Codes a, Codes b) { return vmaxq_u8(a, b); }
 
   // ---- The border rule ----
@@ -182,37 +187,68 @@ struct NeonBase {
 
   // Narrow: signed bytes, so activations are flipped (less 128). Sums wrap, but those that start from 128 times the sum
   // of the weights end within int16.
-  static constexpr size_t kPairChannels = 16;
-  struct PairSums {
+  static constexpr size_t kSumChannels = 16, kSumPixels = 2;
+  struct Sums {
     int16x8_t low, high;
   };
-  static AQ_INLINE void OrderPairWeights(const int8_t* w, int8_t* ordered) {
-    const int8x16x2_t taps = vld2q_s8(w);
-    vst1q_s8(ordered, taps.val[0]);
-    vst1q_s8(ordered + 16, taps.val[1]);
+  struct TapWeights {
+    int8x16_t first, second;
+  };
+  static AQ_INLINE Sums LoadSums(const int16_t* p) { return {vld1q_s16(p), vld1q_s16(p + 8)}; }
+  static AQ_INLINE TapWeights LoadTapWeights(const int8_t* p) { return {vld1q_s8(p), vld1q_s8(p + 16)}; }
+  using Taps = int8x16_t;
+  struct TapPairs {
+    Taps first, second;
+  };
+  static AQ_INLINE Taps LoadTaps(const uint8_t* p) {
+    return vreinterpretq_s8_u8(veorq_u8(vld1q_u8(p), vdupq_n_u8(0x80)));
   }
-  static AQ_INLINE PairSums ZeroPairs(const int8_t* ordered, size_t pairs) {
-    PairSums sums = {vdupq_n_s16(0), vdupq_n_s16(0)};
-    for (size_t tap = 0; tap < 2 * pairs; ++tap) {
-      const int8x16_t w = vld1q_s8(ordered + 16 * tap);
-      sums.low = vaddw_s8(sums.low, vget_low_s8(w));
-      sums.high = vaddw_s8(sums.high, vget_high_s8(w));
-    }
-    return {vshlq_n_s16(sums.low, 7), vshlq_n_s16(sums.high, 7)};
+  static AQ_INLINE TapPairs PairTaps(Taps a, Taps b) { return {a, b}; }
+  static AQ_INLINE Sums DotOneTap(Sums sums, Taps a, int8x16_t w) {
+    return {vmlal_s8(sums.low, vget_low_s8(a), vget_low_s8(w)), neon::MultiplyAddHighHalves(sums.high, a, w)};
   }
-  static AQ_INLINE PairSums DotFlipped(PairSums sums, const uint8_t* a, const int8_t* ordered) {
-    const int8x16_t codes = vreinterpretq_s8_u8(veorq_u8(vld1q_u8(a), vdupq_n_u8(0x80))), w = vld1q_s8(ordered);
-    return {vmlal_s8(sums.low, vget_low_s8(codes), vget_low_s8(w)), neon::MultiplyAddHighHalves(sums.high, codes, w)};
+  static AQ_INLINE Sums DotTwoTaps(Sums sums, const TapPairs& taps, const TapWeights& w) {
+    return DotOneTap(DotOneTap(sums, taps.first, w.first), taps.second, w.second);
   }
-  static AQ_INLINE PairSums DotPair(PairSums sums, const uint8_t* a0, const uint8_t* a1, const int8_t* ordered) {
-    return DotFlipped(DotFlipped(sums, a0, ordered), a1, ordered + 16);
+  static AQ_INLINE void StoreSums(Sums sums, const int32_t* rest, int32_t* acc) {
+    vst1q_s32(acc, vaddw_s16(vld1q_s32(rest), vget_low_s16(sums.low)));
+    vst1q_s32(acc + 4, vaddw_s16(vld1q_s32(rest + 4), vget_high_s16(sums.low)));
+    vst1q_s32(acc + 8, vaddw_s16(vld1q_s32(rest + 8), vget_low_s16(sums.high)));
+    vst1q_s32(acc + 12, vaddw_s16(vld1q_s32(rest + 12), vget_high_s16(sums.high)));
   }
-  static AQ_INLINE void StorePairs(PairSums sums, const int32_t* bias, int32_t* acc) {
-    vst1q_s32(acc, vaddw_s16(vld1q_s32(bias), vget_low_s16(sums.low)));
-    vst1q_s32(acc + 4, vaddw_s16(vld1q_s32(bias + 4), vget_high_s16(sums.low)));
-    vst1q_s32(acc + 8, vaddw_s16(vld1q_s32(bias + 8), vget_low_s16(sums.high)));
-    vst1q_s32(acc + 12, vaddw_s16(vld1q_s32(bias + 12), vget_high_s16(sums.high)));
+  using Scaled = I32x16;
+  // Eight sums. vqdmulh is floor(2ab / 2^16); it saturates only at twice the most negative number, which sums never
+  // are.
+  static AQ_INLINE void ScaleHalf(int16x8_t sums, const SumScale& by, int at, int32x4_t* scaled) {
+    const int16x8_t low = vshrq_n_s16(vqdmulhq_s16(sums, vld1q_s16(by.low + at)), 1), high = vld1q_s16(by.high + at);
+    const auto scale = [&](int32x4_t product, int i) AQ_LAMBDA {
+      return vshlq_s32(vaddq_s32(product, vld1q_s32(by.offset + i)), vnegq_s32(vld1q_s32(by.shift + i)));
+    };
+    scaled[0] = scale(vaddw_s16(vmull_s16(vget_low_s16(sums), vget_low_s16(high)), vget_low_s16(low)), at);
+    scaled[1] = scale(neon::MultiplyAddHighHalves(vmovl_s16(vget_high_s16(low)), sums, high), at + 4);
   }
+  static AQ_INLINE Scaled ScaleSums(Sums sums, const SumScale& by) {
+    Scaled scaled;
+    ScaleHalf(sums.low, by, 0, scaled.v);
+    ScaleHalf(sums.high, by, 8, scaled.v + 2);
+    return scaled;
+  }
+  using SumCodes = Codes;
+  using SumRounding = Rounding;
+  static AQ_INLINE SumRounding LoadSumRounding(const Requantize& rq) { return LoadRounding(rq); }
+  static AQ_INLINE SumCodes ClampSums(const Scaled& codes, SumCodes top) { return vminq_u8(ClampCodes(codes), top); }
+  static AQ_INLINE SumCodes RoundSums(const Scaled& values, const SumRounding& rounding) {
+    return Round(values, rounding);
+  }
+  static AQ_INLINE SumCodes CountSumsAbove(Sums sums, const int16_t* thresholds) {
+    const auto minus = [&](int16x8_t v, const int16_t* t) AQ_LAMBDA {
+      const uint16x8_t two = vaddq_u16(vcgtq_s16(v, vld1q_s16(t)), vcgtq_s16(v, vld1q_s16(t + 16)));
+      return vmovn_u16(vaddq_u16(two, vcgtq_s16(v, vld1q_s16(t + 32))));
+    };
+    return vsubq_u8(vdupq_n_u8(0), vcombine_u8(minus(sums.low, thresholds), minus(sums.high, thresholds + 8)));
+  }
+  static AQ_INLINE SumCodes SetSumCodes(int32_t code) { return vdupq_n_u8(static_cast<uint8_t>(code)); }
+  static AQ_INLINE void StoreSumCodes(uint8_t* p, SumCodes codes) { StoreCodes(p, codes); }
 
   // ---- Look-up ----
 #if defined(__aarch64__)

@@ -75,7 +75,8 @@ struct Scalar {
   //   void StoreWeights(uint8_t*, Weights), of kBytes bytes (or twice that for 16-bit weights).
   // - int TilesAtOnce(int rows) (gemm_tile.h): vectors of columns whose sums fit the registers; wider tiles are worked
   //   off in passes, so that their epilogue still has whole blocks of columns.
-  // - RoundPair (requantize_row.h): CodePair RoundPair(I32x16, I32x16, Rounding), two calls of Round in one.
+  // - RoundPair (requantize_row.h): CodePair RoundPair(I32x16, I32x16, Rounding), two calls of Round in one;
+  //   and ClampPair(I32x16, I32x16), two of ClampCodes.
 
   // ---- Sixteen columns at a time ----
   struct I32x16 {
@@ -139,6 +140,12 @@ struct Scalar {
     }
     return r;
   }
+  // To [0, 255].
+  static AQ_INLINE Codes ClampCodes(const I32x16& a) {
+    Codes r;
+    for (int i = 0; i < 16; ++i) r.v[i] = static_cast<uint8_t>(Clamp(a.v[i], 0, 255));
+    return r;
+  }
   static AQ_INLINE Codes Maximum(const Codes& a, const Codes& b) {
     Codes r;
     for (int i = 0; i < 16; ++i) r.v[i] = a.v[i] > b.v[i] ? a.v[i] : b.v[i];
@@ -176,24 +183,77 @@ struct Scalar {
   }
   static AQ_INLINE I32x16 FinishTaps(const TapSums& sums) { return sums; }
 
-  // ---- Narrow depthwise: int16 sums over pairs of taps of kPairChannels channels, proven to fit for the layer ----
-  static constexpr size_t kPairChannels = 16;
-  struct PairSums {
+  // ---- Narrow depthwise: int16 sums of kSumChannels channels, two taps at a time, kSumPixels pixels side by side.
+  // Sums wrap, but their totals are proven to fit. What is loaded stands in the kernel's own order (depthwise.h,
+  // SumOrder)
+  // ----
+  static constexpr size_t kSumChannels = 16, kSumPixels = 1;
+  struct Sums {
     int16_t v[16];
   };
-  // What the sums of `pairs` pairs of these weights start from; not 0 where DotPair flips activations.
-  static AQ_INLINE PairSums ZeroPairs(const int8_t* /*ordered*/, size_t /*pairs*/) { return {}; }
-  // [kPairChannels][2] weights of two taps -> any order of as many bytes that suits DotPair.
-  static AQ_INLINE void OrderPairWeights(const int8_t* w, int8_t* ordered) { std::memcpy(ordered, w, 32); }
-  static AQ_INLINE PairSums DotPair(PairSums sums, const uint8_t* a0, const uint8_t* a1, const int8_t* ordered) {
+  struct TapWeights {
+    int8_t first[16], second[16];
+  };
+  static AQ_INLINE Sums LoadSums(const int16_t* p) {
+    Sums r;
+    std::memcpy(&r, p, sizeof(r));
+    return r;
+  }
+  static AQ_INLINE TapWeights LoadTapWeights(const int8_t* p) {
+    TapWeights r;
+    std::memcpy(&r, p, sizeof(r));
+    return r;
+  }
+  using Taps = Codes;
+  struct TapPairs {
+    Taps first, second;
+  };
+  static AQ_INLINE Taps LoadTaps(const uint8_t* p) { return LoadCodes(p); }
+  static AQ_INLINE TapPairs PairTaps(const Taps& a, const Taps& b) { return {a, b}; }
+  static AQ_INLINE Sums DotTwoTaps(Sums sums, const TapPairs& taps, const TapWeights& w) {
     for (int i = 0; i < 16; ++i) {
-      sums.v[i] = static_cast<int16_t>(sums.v[i] + a0[i] * ordered[2 * i] + a1[i] * ordered[2 * i + 1]);
+      sums.v[i] = static_cast<int16_t>(sums.v[i] + taps.first.v[i] * w.first[i] + taps.second.v[i] * w.second[i]);
     }
     return sums;
   }
-  static AQ_INLINE void StorePairs(PairSums sums, const int32_t* bias, int32_t* acc) {
-    for (int i = 0; i < 16; ++i) acc[i] = WrapAdd(bias[i], sums.v[i]);
+  // acc = sums + rest, both in the order of channels.
+  static AQ_INLINE void StoreSums(const Sums& sums, const int32_t* rest, int32_t* acc) {
+    for (int i = 0; i < 16; ++i) acc[i] = WrapAdd(rest[i], sums.v[i]);
   }
+  // requantize_sums.h, by each of the three ways: (floor(sums * multiplier) + offset) >> shift ...
+  using Scaled = I32x16;
+  static AQ_INLINE Scaled ScaleSums(const Sums& sums, const SumScale& by) {
+    return Map([&](int i) AQ_LAMBDA {
+      const int32_t low = (sums.v[i] * by.low[i]) >> 16;
+      return (sums.v[i] * by.high[i] + low + by.offset[i]) >> by.shift[i];
+    });
+  }
+  // ... which are codes, or values for the border rule ...
+  using SumCodes = Codes;
+  using SumRounding = Rounding;
+  static AQ_INLINE SumRounding LoadSumRounding(const Requantize& rq) { return LoadRounding(rq); }
+  static AQ_INLINE SumCodes ClampSums(const Scaled& codes, const SumCodes& top) {
+    SumCodes r;
+    for (int i = 0; i < 16; ++i) r.v[i] = static_cast<uint8_t>(Clamp(codes.v[i], 0, top.v[i]));
+    return r;
+  }
+  static AQ_INLINE SumCodes RoundSums(const Scaled& values, const SumRounding& rounding) {
+    return Round(values, rounding);
+  }
+  // ... or the number of a channel's thresholds [3][kSumChannels] below its sum.
+  static AQ_INLINE SumCodes CountSumsAbove(const Sums& sums, const int16_t* t) {
+    SumCodes r;
+    for (int i = 0; i < 16; ++i) {
+      r.v[i] = static_cast<uint8_t>((sums.v[i] > t[i]) + (sums.v[i] > t[16 + i]) + (sums.v[i] > t[32 + i]));
+    }
+    return r;
+  }
+  static AQ_INLINE SumCodes SetSumCodes(int32_t code) {
+    SumCodes r;
+    std::memset(&r, code, sizeof(r));
+    return r;
+  }
+  static AQ_INLINE void StoreSumCodes(uint8_t* p, const SumCodes& codes) { StoreCodes(p, codes); }
 
   // ---- Look-up of kLookupStep codes in a table of 256 ----
   static constexpr size_t kLookupStep = 1;

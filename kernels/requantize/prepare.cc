@@ -21,11 +21,31 @@ bool WantsAccThresholds(const RequantizeSource& source) {
   return source.want_acc_thresholds && source.rounding.bits == 2 && !source.has_residual && !source.is_addition;
 }
 
+// floor((v + 255 - border) / 256) is the code when all levels have one border.
+bool WantsCodes(const RequantizeSource& source) {
+  const uint8_t* border = source.rounding.border;
+  return source.rounding.bits == 8 && !source.has_residual && !source.is_addition && source.thresholds.empty() &&
+         std::all_of(border, border + kBorderEntries, [&](uint8_t b) { return b == border[0]; });
+}
+
+// v + 255 - border in units of 2^32 / 2^(31 + shift), whose floor loses nothing; false where it would.
+bool FindCodes(const Scaling& s, uint8_t border, int32_t* offset, int32_t* shift) {
+  constexpr int64_t kLimit = int64_t{1} << 30;  // beside a product's high half, which is below that
+  const int64_t up = int64_t{s.offset} + MaxLevel(kFractionBits) - border;
+  const int left = s.shift - 1;
+  const int64_t scaled = left >= 0 ? up << left : up >> -left;
+  *offset = static_cast<int32_t>(scaled);
+  *shift = left + kFractionBits;
+  const bool is_exact = left >= 0 || up % (int64_t{1} << -left) == 0;
+  return is_exact && scaled < kLimit && scaled > -kLimit && *shift >= 0 && *shift < 32;
+}
+
 size_t ArrayCount(const RequantizeSource& source) {
   size_t count = 1;  // offset
   count += source.is_addition ? 1 : 3;
   count += source.is_addition || source.has_residual ? 1 : 0;
   count += WantsAccThresholds(source) ? kThresholds : 0;
+  count += WantsCodes(source) ? 2 : 0;
   count += source.thresholds.empty() ? 0 : kThresholds;
   return count;
 }
@@ -70,6 +90,9 @@ Requantize PrepareRequantize(const RequantizeSource& source, size_t n, void* mem
   int32_t* residual_ratio = sums_branches ? allot(1) : nullptr;
   int32_t* acc_thresholds = WantsAccThresholds(source) ? allot(kThresholds) : nullptr;
   int32_t* v_thresholds = source.thresholds.empty() ? nullptr : allot(kThresholds);
+  int32_t* code_offset = WantsCodes(source) ? allot(1) : nullptr;
+  int32_t* code_shift = WantsCodes(source) ? allot(1) : nullptr;
+  bool makes_codes = code_offset != nullptr;
 
   for (size_t i = 0; i < rq.n_padded; ++i) {
     const size_t channel = std::min(i, n - 1);  // padding repeats the last channel
@@ -89,6 +112,7 @@ Requantize PrepareRequantize(const RequantizeSource& source, size_t n, void* mem
       right_shift[i] = RightShift(shift);
     }
     offset[i] = static_cast<int32_t>(sum_offset);
+    makes_codes = makes_codes && FindCodes(s, rq.border[0], &code_offset[i], &code_shift[i]);
     const uint16_t* thresholds = source.thresholds.empty() ? nullptr : &source.thresholds[channel * kThresholds];
     for (size_t level = 0; level < kThresholds; ++level) {
       if (v_thresholds != nullptr) v_thresholds[level * rq.n_padded + i] = thresholds[level];
@@ -111,6 +135,8 @@ Requantize PrepareRequantize(const RequantizeSource& source, size_t n, void* mem
   rq.residual_ratio = residual_ratio;
   rq.acc_thresholds = acc_thresholds;
   rq.v_thresholds = v_thresholds;
+  rq.code_offset = makes_codes ? code_offset : nullptr;
+  rq.code_shift = makes_codes ? code_shift : nullptr;
   return rq;
 }
 

@@ -25,11 +25,24 @@ struct Requantize {
   const int32_t* acc_thresholds =
       nullptr;  // [3][n_padded] 2-bit outputs without residual: code = count(acc > t), no multiply
   const int32_t* v_thresholds = nullptr;  // [3][n_padded] per-channel thresholds on v (2-bit, residual or addition)
+  // [n_padded] 8-bit outputs with one border for all levels, without residual: code = clamp((((acc * multiplier) >> 32)
+  // + code_offset) >> code_shift). The border is in the offset; no left shift, no rounding of bytes.
+  const int32_t* code_offset = nullptr;
+  const int32_t* code_shift = nullptr;
   size_t n_padded = 0;
   alignas(16) uint8_t border[kBorderEntries] = {};
   int32_t border_shift = 0;
   int32_t max_level = 255;  // 3, 15, 255
   bool is_wide = false;     // bits = 32: the output is int32 v, no clamp, no rounding
+};
+
+// One block of channels of a requantisation of int16 sums, in the order of some kernel's sums (depthwise.h):
+// (floor(sum * (high * 2^16 + low) / 2^16) + offset) >> shift; all of it fits int32.
+struct SumScale {
+  const int16_t* low;
+  const int16_t* high;    // each beside a 1, for instructions that add two products
+  const int32_t* offset;  // in the order those leave
+  const int32_t* shift;
 };
 
 // Where one result goes: up to two outputs, each under its own quantisation.

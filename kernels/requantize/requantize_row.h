@@ -144,6 +144,19 @@ struct Scaler {
   }
 };
 
+// Accumulators -> codes that still need their clamp, where all levels have one border.
+template <class Isa>
+struct Coder {
+  typename Isa::I32x16 multiplier, offset, shift;
+
+  static AQ_INLINE Coder Load(const Requantize& rq, size_t n) {
+    return {Isa::Load(rq.multiplier + n), Isa::Load(rq.code_offset + n), Isa::Load(rq.code_shift + n)};
+  }
+  AQ_INLINE typename Isa::I32x16 Code(typename Isa::I32x16 acc) const {
+    return Isa::ShiftRight(Isa::Add(Isa::MultiplyHigh(acc, multiplier), offset), shift);
+  }
+};
+
 // Rounds rows of accumulators to codes.
 // Not inlined: it would take registers from the matrix-multiply loop, and one copy per object is enough.
 template <class Isa>
@@ -172,6 +185,21 @@ __attribute__((noinline)) void RequantizeRows(const RequantizeArguments& argumen
         const auto acc = load(i, n, count);
         WriteCodes<Isa>(thresholds.CountBelow(acc), static_cast<uint8_t*>(a.out) + i * a.stride + n, count);
       }
+    });
+  } else if (rq.code_offset != nullptr) {
+    ForEachBlock(a.columns, [&](size_t n, auto count) AQ_LAMBDA {
+      const auto coder = Coder<Isa>::Load(rq, a.column + n);
+      uint8_t* to = static_cast<uint8_t*>(a.out) + n;
+      size_t i = 0;
+      if constexpr (requires(typename Isa::I32x16 v) { Isa::ClampPair(v, v); }) {
+        for (; i + 2 <= a.rows; i += 2, to += 2 * a.stride) {
+          const auto pair = Isa::ClampPair(coder.Code(load(i, n, count)), coder.Code(load(i + 1, n, count)));
+          WriteCodes<Isa>(pair.first, to, count);
+          WriteCodes<Isa>(pair.second, to + a.stride, count);
+        }
+      }
+      for (; i < a.rows; ++i, to += a.stride)
+        WriteCodes<Isa>(Isa::ClampCodes(coder.Code(load(i, n, count))), to, count);
     });
   } else {
     RoundRows<Isa>(a.rows, a.columns, a.column, rq, a.out, a.stride, scaler,

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "kernels/depthwise/pack.h"
+#include "kernels/depthwise/requantize_sums.h"
 #include "kernels/gemm/image_lines.h"
 #include "kernels/gemm/pack.h"
 #include "kernels/gemm/pairs.h"
@@ -280,17 +280,25 @@ void PrepareDepthwise(const OpContext& op, const Layer& layer, const WeightStati
   state.has_residual = HasResidual(op);
   Depthwise& depthwise = state.depthwise;
   depthwise.geometry = g;
-  depthwise.kernel = SelectDepthwise(FitsInt16Sums(source, op.input(0).max_code()), target.isas);
+  const int32_t max_code = op.input(0).max_code();
+  depthwise.kernel = SelectDepthwise(FitsInt16Sums(source, max_code), target.isas);
   uint8_t* weights = memory->Take<uint8_t>(DepthwiseWeightBytes(*depthwise.kernel, source.taps, source.n));
   int32_t* bias = memory->Take<int32_t>(padded);
   depthwise.weights = weights;
   depthwise.bias = bias;
-  if (!memory->is_measuring()) {
-    PackDepthwise(source, *depthwise.kernel, weights);
-    std::memcpy(bias, layer.weights->bias()->data(), source.n * sizeof(int32_t));
-  }
   depthwise.requantize = TakeLayerRequantize(op, statistics.acc_bound, memory);
   depthwise.outputs = static_cast<int>(op.op.outputs.size());
+  const bool in_registers = depthwise.outputs == 1 && !state.has_residual;
+  uint8_t* of_sums = memory->Take<uint8_t>(in_registers ? SumRequantizeBytes(*depthwise.kernel, source.n) : 0);
+  if (!memory->is_measuring()) {
+    const int32_t* file_bias = layer.weights->bias()->data();
+    std::memcpy(bias, file_bias, source.n * sizeof(int32_t));
+    PackDepthwise(source, max_code, *depthwise.kernel, bias, weights);
+    if (in_registers) {
+      depthwise.of_sums =
+          PrepareSumRequantize(source, max_code, file_bias, *depthwise.requantize, *depthwise.kernel, of_sums);
+    }
+  }
   depthwise.pad_row = TakePadRow(op, layer, memory);
   prepared->kernel = depthwise.kernel->name;
   prepared->scratch_bytes = DepthwiseScratchBytes(depthwise);

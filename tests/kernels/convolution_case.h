@@ -17,6 +17,7 @@ struct CaseOptions {
   bool has_codebook = false;  // random values in [-max_weight, max_weight], one of them 0
   bool has_weight_zero_points = false;
   int max_zero_point = 128;
+  int max_bias = 5000;
   bool has_residual = false;
   bool has_thresholds = false;
   bool is_extreme = false;  // each channel's weights the lowest or all the highest, top activations
@@ -66,13 +67,13 @@ struct ConvolutionCase {
         const int zero = options.max_zero_point;
         zero_points.push_back(static_cast<int8_t>(random.Int(-zero, std::min(zero, 127))));
       }
-      bias.push_back(random.Int(-5000, 5000));
+      bias.push_back(random.Int(-options.max_bias, options.max_bias));
       AccumulatorBound bound;
       for (size_t j = 0; j < row; ++j) {
         const int zero = zero_points.empty() ? 0 : zero_points[i];
         bound.Add(DecodeWeight(CodeAt(codes.data(), i * row + j, bits), bits, book) - zero, options.max_code);
       }
-      bounds.push_back(static_cast<int32_t>(bound.sum + 5000));
+      bounds.push_back(static_cast<int32_t>(bound.sum + options.max_bias));
     }
     for (int output_bits : options.output_bits) {
       outputs.emplace_back(random, n, bounds,

@@ -3,8 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <ostream>
+#include <set>
 
-#include "kernels/depthwise/pack.h"
+#include "kernels/depthwise/requantize_sums.h"
 #include "tests/kernels/convolution_case.h"
 
 namespace aq {
@@ -13,7 +14,7 @@ void PrintTo(const DepthwiseKernel& kernel, std::ostream* out) { *out << kernel.
 
 namespace {
 
-std::string RunCase(Random& random, const ConvolutionCase& c, const DepthwiseKernel& kernel) {
+std::string RunCase(Random& random, const ConvolutionCase& c, const DepthwiseKernel& kernel, std::set<SumForm>* forms) {
   const ConvGeometry& g = c.file.geometry;
   const size_t channels = static_cast<size_t>(g.in_c), taps = static_cast<size_t>(g.kernel_h * g.kernel_w);
   const WeightSource source{.codes = c.file.codes,
@@ -25,15 +26,22 @@ std::string RunCase(Random& random, const ConvolutionCase& c, const DepthwiseKer
                             .k = 1};
   if (kernel.sums_in_int16 && !FitsInt16Sums(source, c.max_code)) return "the case does not suit the kernel";
   AlignedBlock weights = AlignedBlock::Allocate(DepthwiseWeightBytes(kernel, taps, channels));
-  PackDepthwise(source, kernel, weights.data());
   std::vector<int32_t> bias(c.bias);
   bias.resize(channels + kChannelPad);
+  PackDepthwise(source, c.max_code, kernel, bias.data(), weights.data());
+  AlignedBlock memory = AlignedBlock::Allocate(SumRequantizeBytes(kernel, channels));
+  SumRequantize of_sums;
+  if (c.file.outputs == 1 && c.residual.empty()) {
+    of_sums = PrepareSumRequantize(source, c.max_code, c.bias.data(), c.prepared[0], kernel, memory.data());
+  }
+  if (forms != nullptr) forms->insert(of_sums.form);
   ConvolutionBuffers buffers(c);
   const Depthwise depthwise{.geometry = g,
                             .kernel = &kernel,
                             .weights = weights.data(),
                             .bias = bias.data(),
                             .requantize = c.prepared.data(),
+                            .of_sums = of_sums,
                             .outputs = c.file.outputs,
                             .pad_row = buffers.pad_row.data()};
   AlignedBlock scratch = AlignedBlock::Allocate(DepthwiseScratchBytes(depthwise));
@@ -52,8 +60,10 @@ TEST_P(DepthwiseTable, EqualsReference) {
   const DepthwiseKernel& kernel = GetParam();
   if (!DetectIsas().Has(kernel.isa)) GTEST_SKIP() << "skipped: needs " << IsaName(kernel.isa);
   uint32_t seed = 0;
+  std::set<SumForm> forms;
+  Random random_bias(1);
   for (int channels : {1, 3, 8, 15, 16, 17, 48, 63, 64, 65, 130}) {
-    for (int shape = 0; shape < 8; ++shape) {
+    for (int shape = 0; shape < 12; ++shape) {
       const ConvGeometry geometries[] = {Geometry(4, 5, channels, channels, 3, 1, 1, 1, channels),
                                          Geometry(5, 5, channels, channels, 3, 2, 1, 1, channels),
                                          Geometry(6, 6, channels, channels, 5, 1, 2, 1, channels),
@@ -61,14 +71,18 @@ TEST_P(DepthwiseTable, EqualsReference) {
                                          Geometry(6, 6, channels, channels, 3, 1, 2, 2, channels),
                                          Geometry(4, 4, channels, channels, 2, 2, 0, 1, channels),
                                          Geometry(3, 3, channels, channels, 3, 1, 0, 1, channels),
-                                         Geometry(5, 4, channels, channels, 4, 1, 2, 1, channels)};
+                                         Geometry(5, 4, channels, channels, 4, 1, 2, 1, channels),
+                                         Geometry(7, 9, channels, channels, 3, 2, 2, 2, channels),
+                                         Geometry(9, 12, channels, channels, 3, 4, 1, 2, channels),
+                                         Geometry(2, 3, channels, channels, 3, 2, 3, 1, channels),
+                                         Geometry(3, 70, channels, channels, 3, 1, 1, 1, channels)};
       CaseOptions options{.weight_bits = 8};
       if (shape == 1) options = {.weight_bits = 4, .has_residual = true, .output_bits = {4, 8}};
       if (shape == 2) options = {.weight_bits = 8, .has_weight_zero_points = true, .output_bits = {32}};
       if (shape == 3) options = {.weight_bits = 2, .has_codebook = true, .has_thresholds = true, .output_bits = {2}};
       if (shape == 4) options.is_extreme = true;
       if (shape == 5) options = {.has_weight_zero_points = true, .is_extreme = true, .output_bits = {8, 2}};
-      if (shape == 6) options.output_bits = {2};
+      if (shape == 6 || shape == 11) options.output_bits = {2};
       if (kernel.sums_in_int16) {  // weights of four bits up to the limit of 128 over all taps, or of eight and few
         const int taps = geometries[shape].kernel_h * geometries[shape].kernel_w;
         options.weight_bits = shape == 3 ? 8 : 4;
@@ -76,12 +90,18 @@ TEST_P(DepthwiseTable, EqualsReference) {
         options.max_weight = 128 / taps;
         if (options.has_weight_zero_points) options.max_zero_point = options.max_weight = 64 / taps;
         if (shape == 3) options.max_code = 15;
+        if (shape == 3 && channels % 2 == 0) options.has_thresholds = false;
+        if (shape >= 6) options.max_bias = 1 << random_bias.Int(5, 22);
         if (shape == 4) options.max_weight = 14;  // 9 * 14 = 126; and 4 * 32 = 128 of shape 5 is the limit itself
       }
       Random random(++seed);
       const ConvolutionCase c(random, geometries[shape], options);
-      ASSERT_EQ(RunCase(random, c, kernel), "") << "seed " << seed << ", channels " << channels << ", shape " << shape;
+      ASSERT_EQ(RunCase(random, c, kernel, &forms), "")
+          << "seed " << seed << ", channels " << channels << ", shape " << shape;
     }
+  }
+  if (kernel.sums_in_int16) {
+    EXPECT_EQ(forms, (std::set{SumForm::kNone, SumForm::kClamp, SumForm::kBorder, SumForm::kThresholds}));
   }
 }
 

@@ -237,6 +237,29 @@ TEST_P(RowTable, PoolsLikeTheReference) {
 INSTANTIATE_TEST_SUITE_P(AllRows, RowTable, testing::ValuesIn(AllRowKernels().begin(), AllRowKernels().end()),
                          [](const auto& info) { return std::string(info.param.name); });
 
+TEST(PrepareRequantize, MakesCodesDirectlyOnlyWhereThatIsExact) {
+  const std::vector<int32_t> multiplier = {1 << 30};
+  const auto makes_codes = [&](int shift, int bits, uint8_t last_border, int32_t of_zero) {
+    const std::vector<int8_t> shifts = {static_cast<int8_t>(shift)};
+    const std::vector<int32_t> offsets = {of_zero};
+    RequantizeSource source;
+    source.multiplier = multiplier;
+    source.shift = shifts;
+    source.offset = offsets;
+    source.rounding.bits = bits;
+    source.rounding.border[kBorderEntries - 1] = last_border;
+    AlignedBlock memory = AlignedBlock::Allocate(RequantizeBytes(source, 1));
+    return PrepareRequantize(source, 1, memory.data()).code_offset != nullptr;
+  };
+  EXPECT_TRUE(makes_codes(1, 8, kNearestBorder, 1));
+  EXPECT_TRUE(makes_codes(-6, 8, kNearestBorder, 0));   // 128 halved seven times
+  EXPECT_FALSE(makes_codes(-6, 8, kNearestBorder, 1));  // 129
+  EXPECT_FALSE(makes_codes(-7, 8, kNearestBorder, 0));
+  EXPECT_FALSE(makes_codes(1, 8, kNearestBorder + 1, 0));
+  EXPECT_FALSE(makes_codes(1, 4, kNearestBorder, 0));
+  EXPECT_FALSE(makes_codes(30, 8, kNearestBorder, 0));
+}
+
 TEST(SelectRowKernels, TakesTheNewestUsable) {
   EXPECT_STREQ(SelectRowKernels(IsaSet())->name, "scalar_rows");
   EXPECT_EQ(SelectRowKernels(IsaSet(~0u)), AllRowKernels().end() - 1);

@@ -96,6 +96,7 @@ struct RandomRequantize {
     for (uint8_t& border : source.rounding.border) {
       border = random.OneIn(4) ? (random.OneIn(2) ? uint8_t{0} : uint8_t{255}) : random.Byte(255);
     }
+    if (random.OneIn(3)) std::fill_n(source.rounding.border, kBorderEntries, source.rounding.border[0]);
     if (options.has_thresholds) {
       for (size_t i = 0; i < n * kThresholds; ++i) thresholds_.push_back(static_cast<uint16_t>(random.Int(0, 800)));
       for (size_t i = 0; i < n; ++i)
