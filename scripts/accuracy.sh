@@ -253,7 +253,7 @@ print_tables() {
   done
   local test_images
   test_images=$(jq -rs 'map(.images // empty) | unique | map(tostring) | join(", ")' "$runs")
-  echo "Mean and standard deviation over seeds of top-1 in percent; time of one conversion, $threads threads. Test images: $test_images."
+  echo "Mean and standard deviation over seeds of top-1 in percent; time of one conversion with --threads $threads. Test images: $test_images."
   if (($(jq -rs 'map(.aq) | unique | length' "$runs") > 1)); then
     echo "accuracy.sh: runs of several versions of the converter are in $runs" >&2
   fi
