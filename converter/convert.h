@@ -124,7 +124,7 @@ using Progress = std::function<void(const char* stage, size_t done, size_t total
 
 // Without images (size() 0) ranges come from the BatchNorm statistics in the graph: statistics.h.
 // The whole file in memory: the caller writes it atomically (WriteFileAtomically). kQuality when the runtime and the
-// simulation differ. Same inputs, options and seed -> same bytes, whatever num_threads (adaptive: for one num_threads).
+// simulation differ. Same inputs, options and seed -> same bytes, whatever num_threads.
 Result<std::vector<uint8_t>> Convert(const Graph& graph, const ImageSource& images, const ConvertOptions& options,
                                      const Progress& progress, ConvertReport* report);
 

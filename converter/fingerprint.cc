@@ -83,7 +83,6 @@ void Fingerprint::Add(const ConvertOptions& options) {
   Add(options.iterations);
   Add(options.learn_biases);
   Add(options.seed);
-  Add(options.num_threads);
   Add(options.preprocess.mean);
   Add(options.preprocess.stddev);
 }

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "converter/float_executor.h"
 
-#include <omp.h>
-
 #include <algorithm>
 #include <cinttypes>
 #include <exception>
@@ -10,22 +8,11 @@
 
 #include "converter/float_ops.h"
 #include "converter/passes.h"
+#include "converter/serial_openmp.h"
 #include "converter/shapes.h"
 
 namespace aq::converter {
 namespace {
-
-// Images run in parallel; inside one, oneDNN must stay on its thread: its sums may otherwise depend on the team's size.
-class SerialOpenMp {
- public:
-  SerialOpenMp() : threads_(omp_get_max_threads()) { omp_set_num_threads(1); }
-  SerialOpenMp(const SerialOpenMp&) = delete;
-  SerialOpenMp& operator=(const SerialOpenMp&) = delete;
-  ~SerialOpenMp() { omp_set_num_threads(threads_); }
-
- private:
-  int threads_;
-};
 
 Result<FloatTensor> Guard(auto run) {
   try {
@@ -78,7 +65,7 @@ struct FloatExecutor::Impl {
   }
 
   FloatTensor RunNode(size_t index, const std::vector<const FloatTensor*>& inputs) {
-    const SerialOpenMp serial;
+    const SerialOpenMp serial;  // images run in parallel
     const Node& node = graph->nodes[index];
     const FloatOp& op = Op(index);
     const bool is_product =

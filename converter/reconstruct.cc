@@ -29,7 +29,7 @@ using training::Var;
 constexpr int64_t kBatch = 32;
 constexpr float kKeep = 0.5f;  // QDrop
 constexpr float kRegulariserWeight = 0.01f;
-constexpr float kWeightRate = 1e-2f, kStepRate = 1e-3f, kBorderRate = 2e-3f, kBiasRate = 2e-3f;
+constexpr float kWeightRate = 1e-2f, kStepRate = 1e-3f, kBiasRate = 2e-3f;
 constexpr uint64_t kBatchStream = uint64_t{1} << 40, kMixStream = kBatchStream + 1;  // beyond the quantisers' streams
 
 class Reconstruction {
@@ -272,7 +272,10 @@ class Reconstruction {
     for (UnitNetwork::Activation* activation : activations) {
       training::ActivationQuantizer& q = activation->quantizer;
       adam.AddGroup({.parameters = {&q.step}, .learning_rate = kStepRate, .cosine = true});
-      adam.AddGroup({.parameters = {&q.border}, .learning_rate = kBorderRate, .cosine = true, .first_step = warm_up});
+      adam.AddGroup({.parameters = {&q.border},
+                     .learning_rate = activation->border_rate(),
+                     .cosine = true,
+                     .first_step = warm_up});
     }
     std::vector<float> exact, quantized, mixed;
     std::vector<std::vector<float>> wanted(targets.size());

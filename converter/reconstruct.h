@@ -17,9 +17,9 @@ namespace aq::converter {
 
 // groups: of calibrate.h. Keeps inputs and outputs of one unit for all images, in memory up to
 // options.max_memory_bytes, else in options.scratch_folder. With options.checkpoint, what was learned is saved after
-// each unit; a run that continues from there replays the finished units without training them. Same inputs, options and
-// number of threads -> same result, bit for bit, resumed or not, in memory or not. Fills in report->units and
-// tuning.
+// each unit; a run that continues from there replays the finished units without training them. Same inputs and
+// options -> same result, bit for bit, whatever the number of threads, resumed or not, in memory or not. Fills in
+// report->units and tuning.
 Result<LearnedQuantization> Reconstruct(const Graph& graph, const ActivationPlan& plan,
                                         const std::vector<Histogram>& groups, const ImageSource& images,
                                         std::span<const size_t> indices, const ConvertOptions& options,

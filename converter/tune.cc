@@ -26,7 +26,7 @@ constexpr int64_t kTapeFloats = int64_t{1} << 29;  // 2 GiB: with wide images th
 constexpr int64_t kTapeCopies = 10;  // floats the tape holds per activation: values, gradients, blocked layouts, masks
 constexpr int64_t kHeldBack = 8;     // every eighth image judges, the others train
 constexpr float kTemperature = 2, kFeatureWeight = 0.1f;
-constexpr float kLevelRate = 3e-3f, kStepRate = 2e-3f, kBorderRate = 2e-3f, kBiasRate = 2e-3f;
+constexpr float kLevelRate = 3e-3f, kStepRate = 2e-3f, kBiasRate = 2e-3f;
 constexpr float kScaleRate = 1e-3f;              // relative to the layer's mean scale
 constexpr uint64_t kStream = uint64_t{1} << 41;  // random draws: beyond those of reconstruct.cc
 
@@ -129,9 +129,10 @@ class Tuning {
     }
     for (UnitNetwork::Activation* activation : activations_) {
       training::ActivationQuantizer& q = activation->quantizer;
-      q.step.is_trained = q.border.is_trained = true;
+      q.step.is_trained = true;
+      q.border.is_trained = !q.is_free();  // thresholds of their own lose here what the blocks found: docs/accuracy.md
       adam->AddGroup({.parameters = {&q.step}, .learning_rate = kStepRate, .cosine = true});
-      adam->AddGroup({.parameters = {&q.border}, .learning_rate = kBorderRate, .cosine = true});
+      adam->AddGroup({.parameters = {&q.border}, .learning_rate = activation->border_rate(), .cosine = true});
     }
   }
 

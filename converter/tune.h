@@ -14,7 +14,7 @@ namespace aq::converter {
 
 // images [count][c, h, w]: the network's float input.
 // Every eighth is held back: if the tuned network is no closer to the float one there, it is put back as it was. Same
-// inputs, options and number of threads -> same result.
+// inputs and options -> same result.
 Status Tune(const Graph& graph, const float* images, int64_t count, const ConvertOptions& options,
             const Progress& progress, UnitNetwork* network, TuneReport* report);
 

@@ -21,6 +21,11 @@ using training::Var;
 
 constexpr int kLearnedBits = 4;  // weights and borders above are left alone
 
+// Of the border estimator (fake_quantize.h), in cells. A threshold that moves on its own must feel the elements near
+// it; the straight-through estimator gives it those of its whole cell. Affine borders learn as well with that one.
+constexpr float kThresholdWindow = 0.1f;
+constexpr float kAffineRate = 2e-3f, kThresholdRate = 1e-2f;
+
 BorderClass ToClass(Border border) {
   switch (border) {
     case Border::kNone:
@@ -81,6 +86,8 @@ UnitNetwork::UnitNetwork(const Graph& graph, const ActivationPlan& plan, const s
       MakeLayer(static_cast<int>(i));
   }
 }
+
+float UnitNetwork::Activation::border_rate() const { return quantizer.is_free() ? kThresholdRate : kAffineRate; }
 
 void UnitNetwork::Activation::Project() {
   training::Project(&quantizer);
@@ -195,7 +202,9 @@ Status UnitNetwork::Forward(training::Tape* tape, const Unit& unit, const Mode& 
     used.insert({plan_.group[static_cast<size_t>(v)], bits});
     const uint64_t stream = static_cast<uint64_t>(v) * 64 + static_cast<uint64_t>(bits);
     const training::Drop drop{.keep = mode.keep, .key = {options_.seed, stream, mode.iteration}};
-    return it->second = FakeQuantize(tape, raw, &Find(v, bits).quantizer, {.drop = drop});
+    training::ActivationQuantizer& quantizer = Find(v, bits).quantizer;
+    const float window = quantizer.is_free() ? kThresholdWindow : 0;
+    return it->second = FakeQuantize(tape, raw, &quantizer, {.drop = drop, .window = window});
   };
   training::NodeHooks hooks;
   hooks.weights = [&](training::Tape* t, int node) {

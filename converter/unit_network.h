@@ -41,7 +41,8 @@ class UnitNetwork {
     training::ActivationQuantizer quantizer;
     float largest_step = 0;  // so that the last code is not above a finite clip
 
-    void Project();  // after a step of the optimiser: back to what the runtime can do
+    void Project();             // after a step of the optimiser: back to what the runtime can do
+    float border_rate() const;  // learning rate
   };
   struct Mode {
     training::WeightRounding rounding = training::WeightRounding::kHard;

@@ -222,36 +222,38 @@ cell='
   def minutes: map(select(.seconds != null) | .seconds) | if length == 0 then "" else
     (add / length) | if . < 100 then (round | tostring) + " s" else (. / 60 | round | tostring) + " min" end end;'
 
+# What was not measured is left out: rows, networks and whole tables.
 print_tables() {
-  local line table names recipes table_rows rest count shared network recipe row text
+  local line table names recipes table_rows rest count shared network recipe row text body heading
   for line in "${tables[@]}"; do
     IFS='|' read -r table names recipes table_rows rest count shared <<<"$line"
-    echo "### $table"
+    heading="### $table, $count calibration images"$'\n'
     for network in $names; do
-      echo
-      # shellcheck disable=SC2016  # jq's variables
-      text=$(jq -rs --arg n "$network" 'map(select(.network == $n and .row == "float")) | last | .top1 // "not measured"' "$runs")
-      echo "**$network**, float $text"
-      echo
-      text="| |"
-      for recipe in $recipes; do text+=" $recipe | time |"; done
-      echo "$text"
-      echo "|---|$(for recipe in $recipes; do printf -- '---:|---:|'; done)"
+      body=""
       while IFS= read -r row; do
-        text="| $row |"
+        text=""
         for recipe in $recipes; do
           text+=" $(jq -rs --arg s "$count $shared" --arg n "$network" --arg c "$recipe" --arg r "$row" "$cell"'
             map(select(.setting == $s and .network == $n and .recipe == $c and .row == $r)) |
             group_by(.seed) | map(last) | cell + " | " + minutes' "$runs") |"
         done
-        echo "$text"
+        [[ $text =~ [0-9-] ]] && body+="| $row |$text"$'\n'
       done < <(tr ';' '\n' <<<"$table_rows")
+      [[ -n $body ]] || continue
+      # shellcheck disable=SC2016  # jq's variables
+      text=$(jq -rs --arg n "$network" 'map(select(.network == $n and .row == "float")) | last | .top1 // "not measured"' "$runs")
+      printf '%s\n**%s**, float %s\n\n' "$heading" "$network" "$text"
+      heading=""
+      text="| |"
+      for recipe in $recipes; do text+=" $recipe | time |"; done
+      echo "$text"
+      echo "|---|$(for recipe in $recipes; do printf -- '---:|---:|'; done)"
+      echo "$body"
     done
-    echo
   done
   local test_images
   test_images=$(jq -rs 'map(.images // empty) | unique | map(tostring) | join(", ")' "$runs")
-  echo "Mean and standard deviation over seeds of top-1 in percent; time of one conversion, $threads threads. Test images: $test_images."
+  echo "Mean and standard deviation over seeds of top-1 in percent; time of one conversion with --threads $threads. Test images: $test_images."
   if (($(jq -rs 'map(.aq) | unique | length' "$runs") > 1)); then
     echo "accuracy.sh: runs of several versions of the converter are in $runs" >&2
   fi

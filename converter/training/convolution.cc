@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Conv2d by oneDNN's forward, backward-data and backward-weights primitives in the layouts oneDNN likes, with the
-// reorders from and to NCHW. Primitives are compiled once per shape and tape.
+// reorders from and to NCHW. Primitives are compiled once per shape and tape. Backward weights, which adds up over
+// images, stays on one thread: its bits would depend on the number of threads.
 #include <array>
 #include <cassert>
 #include <map>
 #include <oneapi/dnnl/dnnl.hpp>
 
+#include "converter/serial_openmp.h"
 #include "converter/training/accumulate.h"
 #include "converter/training/ops.h"
 
@@ -101,6 +103,7 @@ class Cache : public Tape::OpCache {
   }
   void AddBackwardWeights(const Problem& p, Primitives* made) {
     if (made->backward_weights) return;
+    const SerialOpenMp serial;
     const dnnl::convolution_backward_weights::desc desc(dnnl::algorithm::convolution_direct, Any(p.source),
                                                         Any(p.weights), Vector(p.bias), Any(p.destination), p.strides,
                                                         p.dilates, p.padding_before, p.padding_after);
@@ -186,10 +189,13 @@ void BackwardWeights(Tape* tape, const Problem& p, Primitives& made, Var x, Var 
       made.weights_weights.Blocked(tape->Temporary(kWeightGradientRoom, made.weights_weights.blocked_floats()));
   float* bias_gradient = tape->Temporary(kBiasRoom, static_cast<size_t>(p.bias[0]));
   memory bias_result(Vector(p.bias), cache.engine, bias_gradient);
-  made.backward_weights.execute(cache.stream, {{DNNL_ARG_SRC, source},
-                                               {DNNL_ARG_DIFF_DST, g},
-                                               {DNNL_ARG_DIFF_WEIGHTS, result},
-                                               {DNNL_ARG_DIFF_BIAS, bias_result}});
+  {
+    const SerialOpenMp serial;
+    made.backward_weights.execute(cache.stream, {{DNNL_ARG_SRC, source},
+                                                 {DNNL_ARG_DIFF_DST, g},
+                                                 {DNNL_ARG_DIFF_WEIGHTS, result},
+                                                 {DNNL_ARG_DIFF_BIAS, bias_result}});
+  }
   if (tape->needs_gradient(weights)) {
     Deliver(tape, cache.stream, made.weights_weights, result, tape->GradientSink(weights), tape->count(weights));
   }

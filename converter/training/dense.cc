@@ -3,15 +3,17 @@
 #include <cassert>
 #include <oneapi/dnnl/dnnl.hpp>
 
+#include "converter/serial_openmp.h"
 #include "converter/training/accumulate.h"
 #include "converter/training/ops.h"
 
 namespace aq::converter::training {
 namespace {
 
-// c [m, n] = op(a) [m, k] * op(b) [k, n] (+ c)
+// c [m, n] = op(a) [m, k] * op(b) [k, n] (+ c). On one thread: the same bits whatever their number.
 void Gemm(char transpose_a, char transpose_b, int64_t m, int64_t n, int64_t k, const float* a, const float* b,
           bool adds, float* c) {
+  const SerialOpenMp serial;
   const dnnl::status status = dnnl::sgemm(transpose_a, transpose_b, m, n, k, 1.0f, a, transpose_a == 'N' ? k : m, b,
                                           transpose_b == 'N' ? n : k, adds ? 1.0f : 0.0f, c, n);
   assert(status == dnnl::status::success);

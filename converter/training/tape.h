@@ -4,7 +4,7 @@
 //
 // One tape serves many iterations: Reset() forgets the values but keeps the memory, and the k-th value of the next
 // iteration takes the k-th value's buffers, so a repeated sequence of ops allocates no tensor after the first time.
-// Deterministic: same inputs and number of threads, same bits. Shapes are the caller's duty (asserted).
+// Deterministic: same inputs, same bits, whatever the number of threads. Shapes are the caller's duty (asserted).
 #pragma once
 
 #include <cstddef>

@@ -264,7 +264,8 @@ Run AddConvert(CLI::App* app, const CommonFlags* common) {
                 "block and removed in the end; from the start if there is none");
   AddPreprocessFlags(app, &flags->preprocess);
   app->add_option("--seed", flags->seed, "Seed of everything random (1)")->type_name("S");
-  app->add_option("-t,--threads", flags->threads, "Threads; only adaptive rounding depends on it (cores, at most 4)")
+  app->add_option("-t,--threads", flags->threads,
+                  "Threads; the file is the same whatever their number (cores, at most 4)")
       ->check(CLI::Range(1, 64))
       ->type_name("N");
   app->add_option("--labels", flags->labels, "Class names, one a line, stored in the file")->type_name("FILE");

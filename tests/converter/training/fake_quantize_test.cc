@@ -250,5 +250,29 @@ TEST(Border, ProjectionKeepsZeroExact) {
   }
 }
 
+// docs/rounding.md, "What a border can add": on the ReLU of a layer's output it does what the layer's own scale and
+// bias can do.
+TEST(Border, AffineOfAChannelIsAScaleAndABiasBeforeTheRelu) {
+  constexpr float kGain = 0.75f, kOffset = 200.0f / 256;  // 1 - b1 / Q, b0
+  for (const int bits : {2, 4}) {
+    std::vector<float> plain, moved;  // the layer's output with and without the border
+    const int32_t end = (MaxLevel(bits) + 3) << 10;
+    for (int32_t acc = -4096; acc < end; ++acc) {
+      const float a = static_cast<float>(acc) * kAccScale;
+      plain.push_back(std::max(a, 0.0f));
+      moved.push_back(std::max(kGain * a + kStep * (0.5f - kOffset), 0.0f));
+    }
+    ActivationQuantizer border = MakeActivationQuantizer(bits, 0, kStep, BorderClass::kAffineChannel, 1);
+    border.border.value = {kOffset, (1 - kGain) * static_cast<float>(MaxLevel(bits))};
+    ActivationQuantizer nearest = MakeActivationQuantizer(bits, 0, kStep, BorderClass::kNone, 1);
+    const int64_t count = static_cast<int64_t>(plain.size());
+    Tape tape(1);
+    const Var with_border = FakeQuantize(&tape, tape.Constant({1, 1, count, 1}, plain.data()), &border, {});
+    const Var without = FakeQuantize(&tape, tape.Constant({1, 1, count, 1}, moved.data()), &nearest, {});
+    for (int64_t i = 0; i < count; ++i)
+      ASSERT_EQ(tape.value(with_border)[i], tape.value(without)[i]) << bits << " " << i;
+  }
+}
+
 }  // namespace
 }  // namespace aq::converter::training
