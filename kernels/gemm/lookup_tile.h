@@ -60,7 +60,9 @@ AQ_INLINE void LookUpTile(const GemmTile& tile, int32_t* sums) {
           });
           Unroll<kMr>([&](auto i) AQ_LAMBDA {
             const auto products = Isa::LoadPairRow(table.products + row[i][k + kStep]);
-            Unroll<kTiles>([&](auto t) AQ_LAMBDA { acc[i][t] = Isa::LookUpAdd(acc[i][t], products, index[t]); });
+            typename Isa::ByteSums found[kTiles];  // one kind of instruction after the other, for in-order cores
+            Unroll<kTiles>([&](auto t) AQ_LAMBDA { found[t] = Isa::LookUpPairs(products, index[t]); });
+            Unroll<kTiles>([&](auto t) AQ_LAMBDA { acc[i][t] = Isa::AddBytes(acc[i][t], found[t]); });
           });
         });
         w += kWeightBits == 2 ? kTiles * Isa::kBytes : kSteps * kStride;

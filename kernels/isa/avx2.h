@@ -371,9 +371,10 @@ struct Avx2Pairs : Avx2Base {
     return _mm256_broadcastsi128_si256(Load128(products));
   }
   static AQ_INLINE ByteSums StartBytes(uint8_t value) { return _mm256_set1_epi8(static_cast<char>(value)); }
-  static AQ_INLINE ByteSums LookUpAdd(ByteSums sums, PairRow products, Pairs index) {
-    sums = _mm256_add_epi8(sums, _mm256_shuffle_epi8(products, index));
-    __asm__("" : "+x"(sums));  // or gcc adds products to each other first, and runs out of registers
+  static AQ_INLINE ByteSums LookUpPairs(PairRow products, Pairs index) { return _mm256_shuffle_epi8(products, index); }
+  // _mm256_add_epi8; but gcc would add results of two steps to each other first and run out of registers.
+  static AQ_INLINE ByteSums AddBytes(ByteSums sums, ByteSums found) {
+    __asm__("vpaddb %1, %0, %0" : "+x"(sums) : "x"(found));
     return sums;
   }
   // Sixteen words of both bytes as they are, even + 256 * odd, then sixteen of the odd bytes: one instruction less than

@@ -301,9 +301,10 @@ struct NeonPairs : NeonBase {
   static AQ_INLINE void StorePairs(uint8_t* p, Pairs a) { vst1q_u8(p, a); }
   static AQ_INLINE PairRow LoadPairRow(const uint8_t* products) { return vld1q_u8(products); }
   static AQ_INLINE ByteSums StartBytes(uint8_t value) { return vdupq_n_u8(value); }
-  static AQ_INLINE ByteSums LookUpAdd(ByteSums sums, PairRow products, Pairs index) {
-    sums = vaddq_u8(sums, vqtbl1q_u8(products, index));
-    __asm__("" : "+w"(sums));  // or gcc adds products to each other first, and runs out of registers
+  static AQ_INLINE ByteSums LookUpPairs(PairRow products, Pairs index) { return vqtbl1q_u8(products, index); }
+  // vaddq_u8; but gcc would add results of two steps to each other first, run out of registers, or move sums about.
+  static AQ_INLINE ByteSums AddBytes(ByteSums sums, ByteSums found) {
+    __asm__("add %0.16b, %0.16b, %1.16b" : "+w"(sums) : "w"(found));
     return sums;
   }
   static AQ_INLINE void StartWords(uint16_t* words, uint16_t value) {

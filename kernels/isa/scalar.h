@@ -290,9 +290,8 @@ struct ScalarPairs : Scalar {
   }
   static AQ_INLINE PairRow LoadPairRow(const uint8_t* products) { return products; }  // aligned to 16
   static AQ_INLINE ByteSums StartBytes(uint8_t value) { return value; }
-  static AQ_INLINE ByteSums LookUpAdd(ByteSums sums, PairRow products, Pairs index) {
-    return static_cast<uint8_t>(sums + products[index]);
-  }
+  static AQ_INLINE ByteSums LookUpPairs(PairRow products, Pairs index) { return products[index]; }
+  static AQ_INLINE ByteSums AddBytes(ByteSums a, ByteSums b) { return static_cast<uint8_t>(a + b); }
   // Words of kAccCols columns, in an order of the ISA's own: all `value`, += sums. They wrap.
   static AQ_INLINE void StartWords(uint16_t* words, uint16_t value) { *words = value; }
   static AQ_INLINE void AddToWords(ByteSums sums, uint16_t* words) { *words = static_cast<uint16_t>(*words + sums); }
