@@ -150,6 +150,9 @@ void AddFlags(CLI::App* app, Flags* flags) {
       ->needs(layers)
       ->type_name("NAME,...");
   app->add_option("--benchmark-filter", flags->filter, "With --kernels, --layers: those whose name matches")
+      ->excludes(model)
+      ->excludes(peak)
+      ->excludes(synthetic)
       ->type_name("REGEX");
   app->add_option("-t,--num-threads,--threads", flags->num_threads,
                   "Threads (1); -1: cores, at most 4; or several: 1,2")
