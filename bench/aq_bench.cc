@@ -68,6 +68,7 @@ Result<std::string> RunLayers(const Flags& flags) {
                                                                            .isa = measure.isa,
                                                                            .border = BorderOf(flags),
                                                                            .against = flags.against,
+                                                                           .filter = flags.filter,
                                                                            .num_runs = measure.num_runs,
                                                                            .min_secs = measure.min_secs,
                                                                            .max_secs = measure.max_secs,
@@ -148,8 +149,7 @@ void AddFlags(CLI::App* app, Flags* flags) {
       ->check(CLI::IsMember(bench::PeerNames()))
       ->needs(layers)
       ->type_name("NAME,...");
-  app->add_option("--benchmark-filter", flags->filter, "With --kernels: which, as Google Benchmark's flag")
-      ->needs(kernels)
+  app->add_option("--benchmark-filter", flags->filter, "With --kernels, --layers: those whose name matches")
       ->type_name("REGEX");
   app->add_option("-t,--num-threads,--threads", flags->num_threads,
                   "Threads (1); -1: cores, at most 4; or several: 1,2")

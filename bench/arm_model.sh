@@ -43,7 +43,7 @@ echo "Whole layers: gathering, decoding, multiplying, rounding. Fewer is better;
 echo "on the same instruction set. $(qemu-aarch64 --version | head -n 1), $(aarch64-linux-gnu-g++ --version | head -n 1)."
 echo
 awk -F '|' '
-  { key = $1 SUBSEP $3; value = $6 / $5; if ($2 == "W8A8") base[key] = value
+  { key = $1 SUBSEP $3; value = $6 / $5; if ($2 == "W8A8") base[key] = base[$1 ", Winograd" SUBSEP $3] = value
     if (!(($1) in who)) { who[$1]; order[++n] = $1 }
     if (!(($3) in seen)) { seen[$3]; layer[++m] = $3 }
     if (!(($2) in width)) { width[$2]; bits[++b] = $2 }
@@ -54,7 +54,9 @@ awk -F '|' '
       for (i = 1; i <= b; i++) printf " %s |", bits[i]
       printf "\n|---|"; for (i = 1; i <= b; i++) printf "---|"; printf "\n"
       for (w = 1; w <= n; w++) {
-        key = order[w] SUBSEP layer[l]; printf "| %s |", order[w]
+        key = order[w] SUBSEP layer[l]
+        if (order[w] ~ /Winograd/ && !((key, "W4A4") in cell)) continue
+        printf "| %s |", order[w]
         for (i = 1; i <= b; i++) {
           if (!((key, bits[i]) in cell)) { printf " - |"; continue }
           printf " %.3f", cell[key, bits[i]]
@@ -102,8 +104,11 @@ cycles() {  # FILE CPU ATTRIBUTES -> cycles of one iteration
 }
 models=(cortex-a53 cortex-a55 cortex-a57 neoverse-n1)
 objects=build/aarch64/kernels/CMakeFiles/aq_kernels.dir/gemm
-row() {  # ISA LABEL MR NR COLUMNS-PER-PASS KR
-  local name=gemm_$1_$2_$3x$4 macs=$(($3 * $5 * $6)) cpu loop=$work/loop count cells=""
+row() {  # ISA LABEL MR NR COLUMNS-PER-PASS KR [winograd: MACs of the convolution that the products stand for]
+  local name=gemm_$1_$2_$3x$4 macs=$(($3 * $5 * $6)) cpu loop=$work/loop count cells="" technique=""
+  if [[ ${7:-} == winograd ]]; then
+    macs=$((macs * 36 / 16)) technique=", F(2x2,3x3)"
+  fi
   innermost_loop "$objects/gemm_$1.cc.o" "$name(" >"$loop"
   if [[ ! -s $loop ]]; then echo "arm_model.sh: no loop found in $name" >&2; exit 1; fi
   count=$(($(wc -l <"$loop") + 1))
@@ -112,7 +117,7 @@ row() {  # ISA LABEL MR NR COLUMNS-PER-PASS KR
     if [[ $1 == i8mm || ($1 == neondot && $cpu == cortex-a5[37]) ]]; then cells+=" - |"; continue; fi
     cells+=" $(awk -v m="$macs" -v c="$(cycles "$loop" "$cpu" +dotprod)" 'BEGIN { printf "%.1f", m / c }') |"
   done
-  echo "| $1_$2_$3x$4 | $count | $macs | $(awk -v m="$macs" -v c="$count" 'BEGIN { printf "%.1f", m / c }') |$cells"
+  echo "| $1_$2_$3x$4$technique | $count | $macs | $(awk -v m="$macs" -v c="$count" 'BEGIN { printf "%.1f", m / c }') |$cells"
 }
 row neon w8a8pair 6 16 4 16
 row neon w4a8 6 16 4 16
@@ -121,3 +126,6 @@ row neon w2a2 6 16 4 16
 row neondot w8a8 8 16 8 16
 row neondot w8a7 8 16 8 16
 row i8mm w8a8 8 16 8 8
+row neon w4a4 6 16 4 16 winograd
+row neondot w8a7 8 16 8 16 winograd
+row i8mm w8a8 8 16 8 8 winograd

@@ -9,6 +9,7 @@
 #include "kernels/depthwise/requantize_sums.h"
 #include "kernels/elementwise/elementwise.h"
 #include "kernels/gemm/gemm.h"
+#include "kernels/gemm/pairs.h"
 #include "kernels/requantize/prepare.h"
 #include "platforms/memory.h"
 
@@ -68,7 +69,10 @@ void RunGemm(benchmark::State& state, const GemmKernel& kernel) {
   const size_t mr = static_cast<size_t>(kernel.mr), nr = static_cast<size_t>(kernel.nr);
   const EightBitOutput output;
   const size_t activation_bytes = kernel.weight_bits == 16 ? 2 : 1;
-  const AlignedBlock activations = Bytes(kTaps * mr * kDepth * activation_bytes);
+  AlignedBlock activations = Bytes(kTaps * mr * kDepth * activation_bytes);
+  for (size_t i = 0; LooksUp(kernel) && i < activations.size(); ++i) {
+    activations.data()[i] = static_cast<uint8_t>(i << 4);  // any pairs
+  }
   const AlignedBlock weights = Bytes(kTaps * kDepth * nr * static_cast<size_t>(kernel.weight_bits) / 8);
   AlignedBlock codes = AlignedBlock::Allocate(mr * nr);
   std::vector<const uint8_t*> rows;
@@ -80,7 +84,9 @@ void RunGemm(benchmark::State& state, const GemmKernel& kernel) {
   tile.taps = kTaps;
   tile.k_padded = kDepth;
   tile.weights = weights.data();
+  const PairTable pairs = MakePairTable(codebook);
   tile.codebook = codebook;
+  tile.pairs = &pairs;
   tile.bias = bias.data();
   tile.requantize = &output.of_accumulators();
   tile.widen_steps = kWidenSteps;

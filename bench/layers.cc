@@ -2,6 +2,8 @@
 // Implements layers.h, all but the report.
 #include "bench/layers.h"
 
+#include <regex.h>
+
 #include <algorithm>
 #include <chrono>
 #include <functional>
@@ -143,6 +145,18 @@ Result<Isa> ChooseIsa(const std::string& name) {
                aq_isa_usable());
 }
 
+// Only the layers whose names match.
+Status Keep(const std::string& filter, std::vector<DistinctLayer>* layers) {
+  regex_t regex;
+  const int error = regcomp(&regex, filter.empty() ? "." : filter.c_str(), REG_EXTENDED | REG_NOSUB);
+  if (error != 0) return Error(Code::kInvalidArgument, "\"%s\" is no regular expression", filter.c_str());
+  std::erase_if(*layers,
+                [&](const DistinctLayer& layer) { return regexec(&regex, layer.name.c_str(), 0, nullptr, 0) != 0; });
+  regfree(&regex);
+  if (layers->empty()) return Error(Code::kInvalidArgument, "no layer matches %s", filter.c_str());
+  return {};
+}
+
 }  // namespace
 
 Result<LayerTable> MeasureLayers(const LayersOptions& options) {
@@ -157,7 +171,9 @@ Result<LayerTable> MeasureLayers(const LayersOptions& options) {
     setup.peers.push_back(std::move(peer));
   }
   if (options.border != Border::kNearest) table.rivals.push_back({"nearest", "aq with nearest borders"});
-  for (const DistinctLayer& layer : DistinctLayers(setup.network)) {
+  std::vector<DistinctLayer> layers = DistinctLayers(setup.network);
+  AQ_RETURN_IF_ERROR(Keep(options.filter, &layers));
+  for (const DistinctLayer& layer : layers) {
     AQ_ASSIGN_OR_RETURN(LayerTime time, MeasureLayer(setup, layer));
     table.layers.push_back(std::move(time));
   }

@@ -21,6 +21,7 @@ struct LayersOptions {
   std::string isa;  // empty: the newest usable
   Border border = Border::kNearest;
   std::vector<std::string> against;         // peers
+  std::string filter;                       // regular expression; empty: all layers
   int num_runs = 50;                        // of each layer at least
   double min_secs = 1.0, max_secs = 150.0;  // of each layer
   int warmup_runs = 1;

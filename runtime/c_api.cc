@@ -139,6 +139,18 @@ Status ChooseIsas(const char* name, aq::IsaSet* isas) {
   return is_found ? Status() : Status(Code::kUnsupported, error);
 }
 
+// The environment variable AQ_KERNEL, for tests and measurements.
+Status ChooseTechnique(std::optional<aq::Technique>* technique) {
+  const char* name = std::getenv("AQ_KERNEL");
+  if (name == nullptr || *name == '\0') return {};
+  aq::Technique forced;
+  if (!aq::ParseTechnique(name, &forced)) {
+    return Error(Code::kInvalidArgument, "AQ_KERNEL \"%.64s\" is unknown, expected direct, lut or winograd", name);
+  }
+  *technique = forced;
+  return {};
+}
+
 Status ChooseThreads(int32_t wanted, const aq::Limits& limits, int* threads) {
   if (wanted < -1) return Error(Code::kInvalidArgument, "num_threads is %d, expected -1 or more", wanted);
   if (wanted > 0 && static_cast<uint32_t>(wanted) > limits.max_threads) {
@@ -170,7 +182,8 @@ Status CreateSession(const aq_model* model, const aq_session_options& options, a
   aq::InterpreterOptions interpreter_options;
   interpreter_options.external_for = options.parallel_for;
   interpreter_options.external_user = options.parallel_user;
-  AQ_RETURN_IF_ERROR(ChooseIsas(options.isa, &interpreter_options.isas));
+  AQ_RETURN_IF_ERROR(ChooseIsas(options.isa, &interpreter_options.target.isas));
+  AQ_RETURN_IF_ERROR(ChooseTechnique(&interpreter_options.target.technique));
   AQ_RETURN_IF_ERROR(ChooseThreads(options.num_threads, model->model->limits, &interpreter_options.num_threads));
   std::unique_ptr<aq_session> made(new (std::nothrow) aq_session);
   if (!made) return Error(Code::kOutOfMemory, "no memory for a session");

@@ -42,7 +42,7 @@ void RunPiece(void* context, size_t index, size_t thread) {
 Result<std::unique_ptr<Interpreter>> Interpreter::Create(const Model& model, const InterpreterOptions& options) {
   std::unique_ptr<Interpreter> interpreter(new (std::nothrow) Interpreter(model));
   if (!interpreter) return NoMemory("interpreter", sizeof(Interpreter));
-  AQ_ASSIGN_OR_RETURN(interpreter->plan_, MakePlan(model, options.isas));
+  AQ_ASSIGN_OR_RETURN(interpreter->plan_, MakePlan(model, options.target));
   interpreter->parallel_ =
       options.external_for ? Parallel::CreateExternal(options.external_for, options.external_user, options.num_threads)
                            : Parallel::Create(options.num_threads);
@@ -80,7 +80,7 @@ Status Interpreter::Allocate(const InterpreterOptions& options) {
   ConstantMemory memory(&constants_);
   for (const ModelOp& op : model_.ops) {
     PreparedOp prepared;
-    op.kind->prepare(OpContext{model_, op}, options.isas, &memory, &prepared);
+    op.kind->prepare(OpContext{model_, op}, options.target, &memory, &prepared);
     ops_.push_back(prepared);
   }
   assert(memory.used() == plan_.constant_bytes);

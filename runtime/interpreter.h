@@ -12,7 +12,7 @@
 namespace aq {
 
 struct InterpreterOptions {
-  IsaSet isas;
+  Target target;
   int num_threads = 1;
   Parallel::ExternalFor external_for = nullptr;  // the caller's scheduler
   void* external_user = nullptr;

@@ -5,7 +5,7 @@ namespace aq {
 
 #define AQ_OP(name)                                           \
   Status Validate##name(const OpContext& op, uint64_t* work); \
-  void Prepare##name(const OpContext& op, IsaSet isas, ConstantMemory* memory, PreparedOp* prepared);
+  void Prepare##name(const OpContext& op, const Target& target, ConstantMemory* memory, PreparedOp* prepared);
 #include "runtime/ops.inc"
 #undef AQ_OP
 

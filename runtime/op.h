@@ -5,8 +5,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <type_traits>
 
+#include "kernels/technique.h"
 #include "platforms/cpu.h"
 #include "runtime/memory.h"
 #include "runtime/model.h"
@@ -26,6 +28,12 @@ struct RunArguments {
   void* const* outputs = nullptr;
 };
 
+// What a session is prepared for.
+struct Target {
+  IsaSet isas;
+  std::optional<Technique> technique = {};  // for every layer to which it applies; else the cheapest
+};
+
 // An op ready to run. Units (output pixels, rows ...) can be split between threads in any way: same bits.
 struct PreparedOp {
   const void* state = nullptr;
@@ -35,6 +43,8 @@ struct PreparedOp {
   size_t scratch_bytes = 0;  // per thread
   uint64_t work = 0;         // multiply-adds or bytes touched: decides how far it is worth splitting
   uint64_t macs = 0;
+  // Of layers with weights: what the cost models gave (kernels/gemm/gemm.h), 0 where a technique does not apply.
+  uint64_t costs[kTechniqueCount] = {};
 };
 
 struct OpKind {
@@ -43,7 +53,7 @@ struct OpKind {
   Status (*validate)(const OpContext& op, uint64_t* work);
   // Called twice with the same arguments: to measure (memory->is_measuring(): pointers must not be followed), then for
   // real. Cannot fail.
-  void (*prepare)(const OpContext& op, IsaSet isas, ConstantMemory* memory, PreparedOp* prepared);
+  void (*prepare)(const OpContext& op, const Target& target, ConstantMemory* memory, PreparedOp* prepared);
 };
 
 // Null when this runtime does not know the operator.

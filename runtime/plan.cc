@@ -58,13 +58,13 @@ Status CheckArena(const Model& model) {
   return LayOut(model, &plan);
 }
 
-Result<Plan> MakePlan(const Model& model, IsaSet isas) {
+Result<Plan> MakePlan(const Model& model, const Target& target) {
   Plan plan;
   AQ_RETURN_IF_ERROR(LayOut(model, &plan));
   ConstantMemory measure;
   for (const ModelOp& op : model.ops) {
     PreparedOp prepared;
-    op.kind->prepare(OpContext{model, op}, isas, &measure, &prepared);
+    op.kind->prepare(OpContext{model, op}, target, &measure, &prepared);
     plan.scratch_bytes = std::max(plan.scratch_bytes, uint64_t{prepared.scratch_bytes});
     plan.ops.push_back(prepared);
     AQ_RETURN_IF_ERROR(
@@ -89,6 +89,12 @@ std::string Plan::ToString(const Model& model) const {
       const size_t index = static_cast<size_t>(out);
       Append(&text, "  [%llu, +%llu) ops %d..%d", static_cast<unsigned long long>(arena.offsets[index]),
              static_cast<unsigned long long>(tensors[index].bytes), tensors[index].first, tensors[index].last);
+    }
+    const uint64_t direct = ops[i].costs[static_cast<int>(Technique::kDirect)];
+    for (int t = 0; direct != 0 && t < kTechniqueCount; ++t) {
+      if (ops[i].costs[t] == 0) continue;
+      Append(&text, "  %s %.2f", kTechniqueNames[t],
+             static_cast<double>(ops[i].costs[t]) / static_cast<double>(direct));
     }
     text += '\n';
   }

@@ -25,7 +25,7 @@ struct Plan {
 };
 
 // kLimit when constants, scratch or arena pass the model's limits.
-Result<Plan> MakePlan(const Model& model, IsaSet isas);
+Result<Plan> MakePlan(const Model& model, const Target& target);
 
 // The part of it that does not depend on the instruction set, for the loader.
 Status CheckArena(const Model& model);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs every layer at every pair of widths through our kernels, once each, between marks (layers.h). Weights and
-// activations are zeros: no kernel's path depends on them. AQ_ISA picks the instruction set.
+// Runs every layer at every pair of widths through our kernels, once each, between marks (layers.h), 3x3 layers also by
+// Winograd. Activations are zeros: no kernel's path depends on them. AQ_ISA picks the instruction set.
 #include <algorithm>
 #include <string>
 #include <vector>
@@ -10,6 +10,7 @@
 #include "kernels/gemm/convolve.h"
 #include "kernels/gemm/pack.h"
 #include "kernels/requantize/prepare.h"
+#include "kernels/winograd/select.h"
 #include "platforms/memory.h"
 
 namespace {
@@ -53,46 +54,106 @@ ConvGeometry GeometryOf(const Layer& layer) {
   return g;
 }
 
-void RunDense(const Layer& layer, int weight_bits, int activation_bits, IsaSet isas, const char* isa,
+// Weights any layer could have: how long sums may stay narrow depends on them.
+std::vector<uint8_t> RandomCodes(size_t bytes) {
+  std::vector<uint8_t> codes(bytes);
+  uint32_t state = 1;
+  for (uint8_t& code : codes) code = static_cast<uint8_t>((state = state * 1664525 + 1013904223) >> 24);
+  return codes;
+}
+
+// A convolution with its buffers, directly or by Winograd.
+class Dense {
+ public:
+  Dense(const Layer& layer, int weight_bits, int activation_bits)
+      : g_(GeometryOf(layer)),
+        buffers_(g_, activation_bits),
+        codes_(RandomCodes(size_t(g_.out_c * g_.kernel_h * g_.kernel_w * g_.in_c * weight_bits) / 8 + 8)),
+        source_{.codes = codes_.data(),
+                .bits = weight_bits,
+                .n = size_t(g_.out_c),
+                .taps = size_t(g_.kernel_h * g_.kernel_w),
+                .k = size_t(g_.in_c)},
+        max_code_(MaxLevel(activation_bits)) {}
+
+  GemmChoice ChooseDirect(IsaSet isas) const {
+    const int32_t max_weight = source_.bits == 8 ? 127 : 1 << (source_.bits - 1);
+    return SelectGemm({.m = size_t(g_.out_h * g_.out_w),
+                       .n = source_.n,
+                       .k = source_.k,
+                       .taps = source_.taps,
+                       .weight_bits = source_.bits,
+                       .max_code = max_code_,
+                       .max_pair = 2 * max_weight * max_code_,
+                       .max_weight = max_weight},
+                      isas);
+  }
+  WinogradChoice ChooseWinograd(IsaSet isas) const { return SelectWinograd(g_, source_, max_code_, 1 << 20, isas); }
+
+  void Prepare(const GemmChoice& choice) {
+    const GemmKernel& kernel = *choice.kernel;
+    const size_t columns = PackedColumns(kernel, source_.n);
+    packed_ = AlignedBlock::Allocate(PackedBytes(kernel, source_));
+    bias_.resize(columns * kMaxWinogradOut * kMaxWinogradOut);
+    zero_points_.resize(columns * size_t(kernel.kr));
+    Convolution& c = winograd_.layer;
+    c.geometry = g_;
+    c.kernel = &kernel;
+    c.decoder = choice.decoder;
+    c.widen_steps = choice.widen_steps;
+    c.weight_bits = source_.bits;
+    c.packed = packed_.data();
+    c.packed_group_bytes = packed_.size();
+    ExpandCodebook(source_.bits, nullptr, c.codebook);
+    c.bias = winograd_.bias = bias_.data();
+    c.decode_zero_points = zero_points_.data();
+    c.requantize = &buffers_.requantize;
+    c.pad_row = buffers_.pad_row.data();
+  }
+  void Prepare(const WinogradChoice& choice) {
+    Prepare(choice.gemm);
+    winograd_.transforms = choice.transforms;
+    std::fill_n(winograd_.widen_steps, kMaxWinogradProducts, choice.gemm.widen_steps);
+  }
+
+  void Run(const std::string& who, const char* bits, const Layer& layer) {
+    void* out[1] = {buffers_.out.data()};
+    const bool is_direct = winograd_.transforms == nullptr;
+    AlignedBlock scratch =
+        AlignedBlock::Allocate(is_direct ? ConvolveScratchBytes(winograd_.layer) : WinogradScratchBytes(winograd_));
+    const char* name = is_direct ? winograd_.layer.kernel->name : winograd_.transforms->name;
+    Count(who.c_str(), bits, layer, name, [&] {
+      if (is_direct) {
+        Convolve(winograd_.layer, buffers_.input.data(), nullptr, out, 0, size_t(g_.out_h * g_.out_w), scratch.data());
+      } else {
+        WinogradPart(winograd_, buffers_.input.data(), nullptr, out, {.m_end = WinogradWindows(winograd_)},
+                     scratch.data());
+      }
+    });
+  }
+
+ private:
+  ConvGeometry g_;
+  Buffers buffers_;
+  std::vector<uint8_t> codes_;
+  WeightSource source_;
+  int32_t max_code_;
+  AlignedBlock packed_;
+  std::vector<int32_t> bias_;
+  std::vector<int8_t> zero_points_;
+  Winograd winograd_;
+};
+
+void RunDense(const Layer& layer, int weight_bits, int activation_bits, IsaSet isas, const std::string& who,
               const char* bits) {
-  const ConvGeometry g = GeometryOf(layer);
-  Buffers b(g, activation_bits);
-  const size_t n = size_t(g.out_c), taps = size_t(g.kernel_h * g.kernel_w), k = size_t(g.in_c);
-  const int32_t max_weight = weight_bits == 8 ? 127 : 1 << (weight_bits - 1), max_code = MaxLevel(activation_bits);
-  const GemmShape shape{.m = size_t(g.out_h * g.out_w),
-                        .n = n,
-                        .k = k,
-                        .taps = taps,
-                        .weight_bits = weight_bits,
-                        .max_code = max_code,
-                        .max_pair = 2 * max_weight * max_code,
-                        .max_weight = max_weight};
-  const GemmChoice choice = SelectGemm(shape, isas);
-  const GemmKernel& kernel = *choice.kernel;
-  const std::vector<uint8_t> codes(n * taps * k * size_t(weight_bits) / 8 + 8);
-  const WeightSource source{.codes = codes.data(), .bits = weight_bits, .n = n, .taps = taps, .k = k};
-  AlignedBlock packed = AlignedBlock::Allocate(PackedBytes(kernel, source));
-  const size_t columns = PackedColumns(kernel, n);
-  const std::vector<int32_t> bias(columns);
-  const std::vector<int8_t> zero_points(columns * size_t(kernel.kr));
-  Convolution c;
-  c.geometry = g;
-  c.kernel = &kernel;
-  c.decoder = choice.decoder;
-  c.widen_steps = choice.widen_steps;
-  c.weight_bits = weight_bits;
-  c.packed = packed.data();
-  c.packed_group_bytes = packed.size();
-  ExpandCodebook(weight_bits, nullptr, c.codebook);
-  c.bias = bias.data();
-  c.decode_zero_points = zero_points.data();
-  c.requantize = &b.requantize;
-  c.pad_row = b.pad_row.data();
-  AlignedBlock scratch = AlignedBlock::Allocate(ConvolveScratchBytes(c));
-  void* out[1] = {b.out.data()};
-  const std::string who = std::string("aq ") + isa;
-  Count(who.c_str(), bits, layer, kernel.name,
-        [&] { Convolve(c, b.input.data(), nullptr, out, 0, shape.m, scratch.data()); });
+  Dense direct(layer, weight_bits, activation_bits);
+  direct.Prepare(direct.ChooseDirect(isas));
+  direct.Run(who, bits, layer);
+  Dense fast(layer, weight_bits, activation_bits);
+  const WinogradChoice choice = fast.ChooseWinograd(isas);
+  if (choice.transforms == nullptr) return;
+  fast.Prepare(choice);
+  fast.Run(who + ", Winograd", bits, layer);
 }
 
 void RunDepthwise(const Layer& layer, int weight_bits, int activation_bits, IsaSet isas, const char* isa,
@@ -137,7 +198,7 @@ int main(int argc, char** argv) {
       if (layer.groups > 1) {
         RunDepthwise(layer, w.weights, w.activations, isas, argv[1], w.name);
       } else if (layer.in_c > 3 || w.activations == 8) {  // the first layer reads pixels
-        RunDense(layer, w.weights, w.activations, isas, argv[1], w.name);
+        RunDense(layer, w.weights, w.activations, isas, std::string("aq ") + argv[1], w.name);
       }
     }
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // See convolve.h. Loops, outermost first: blocks of output pixels (their rows found once), groups, panels of output
-// channels (decoded once per block), tiles.
+// channels (decoded once per block), tiles. Outside of all, for look-up tiles: strips of the image, rewritten as pairs.
 #include "kernels/gemm/convolve.h"
 
 #include <algorithm>
@@ -8,7 +8,9 @@
 #include <cstring>
 
 #include "kernels/gemm/gather.h"
+#include "kernels/gemm/image_lines.h"
 #include "kernels/gemm/pack.h"
+#include "kernels/gemm/pair_image.h"
 #include "kernels/gemm/window.h"
 
 namespace aq {
@@ -24,15 +26,19 @@ size_t AlignUp(size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kA
 struct Job {
   explicit Job(const Convolution& c)
       : convolution(c),
+        geometry(c.geometry),
+        pad_row(c.pad_row),
         groups(static_cast<size_t>(c.geometry.groups)),
         k(static_cast<size_t>(c.geometry.in_c) / groups),
         n(static_cast<size_t>(c.geometry.out_c) / groups),
         mr(static_cast<size_t>(c.kernel->mr)),
         nr(static_cast<size_t>(c.kernel->nr)),
         block_rows(BlockTiles(*c.kernel, Taps(c.geometry), k) * mr),
-        layout(LayoutOf(*c.kernel, c.weight_bits, Taps(c.geometry), k)) {}
+        layout(LayoutOf(*c.kernel, c.weight_bits, Taps(c.geometry), k, c.lines)) {}
 
   const Convolution& convolution;
+  ConvGeometry geometry;  // of the image that tiles read, and its padding pixel
+  const uint8_t* pad_row;
   size_t groups, k, n, mr, nr, block_rows;
   PanelLayout layout;
 
@@ -45,13 +51,14 @@ struct Job {
             .k_padded = layout.k_padded,
             .widens = convolution.kernel->weight_bits == 16};
   }
+  ImageLines LinesOfBlock() const { return {geometry, block_rows, convolution.kernel->weight_bits == 16}; }
 };
 
 // What one thread needs, laid out in its scratch memory.
 struct Scratch {
   const uint8_t** rows = nullptr;  // [tiles][taps][mr]
   int32_t* row_sums = nullptr;     // [block_rows]
-  uint8_t* gathered = nullptr;     // [block_rows][k_padded], 8 or 16 bits each
+  uint8_t* gathered = nullptr;     // [block_rows][k_padded], 8 or 16 bits each; or lines
   uint8_t* decoded = nullptr;      // one panel
   size_t bytes = 0;
 
@@ -64,22 +71,24 @@ struct Scratch {
     const Convolution& c = job.convolution;
     rows = reinterpret_cast<const uint8_t**>(take(job.block_rows * job.layout.taps * sizeof(void*)));
     row_sums = reinterpret_cast<int32_t*>(take(c.weight_zero_points != nullptr ? job.block_rows * sizeof(int32_t) : 0));
-    gathered =
-        take(job.layout.gathers ? job.block_rows * GatheredRowBytes(job.GatherOf(nullptr, 0)) + kGatherSlack : 0);
+    gathered = take(job.layout.reads_lines ? job.LinesOfBlock().bytes()
+                    : job.layout.gathers   ? job.block_rows * GatheredRowBytes(job.GatherOf(nullptr, 0)) + kGatherSlack
+                                           : 0);
     decoded = take(c.decoder != nullptr ? job.layout.decoded_bytes(c.kernel->weight_bits) : 0);
   }
 };
 
 // Rows of a block for one group: pointers into the image, or gathered.
 void FindRows(const Job& job, const uint8_t* input, size_t m_begin, size_t count, size_t group, const Scratch& s) {
-  const Convolution& c = job.convolution;
   const size_t mr = job.mr, taps = job.layout.taps;
-  if (job.layout.gathers) {
+  if (job.layout.reads_lines) {
+    FindRuns(job.geometry, job.LinesOfBlock(), input, job.pad_row, m_begin, count, mr, s.gathered, s.rows);
+  } else if (job.layout.gathers) {
     const Gather gather = job.GatherOf(input, group);
     GatherRows(gather, m_begin, count, s.gathered);
     for (size_t i = 0; i < count; ++i) s.rows[i] = s.gathered + i * GatheredRowBytes(gather);
   } else if (group == 0) {
-    FindTaps(c.geometry, input, c.pad_row, m_begin, count, mr, s.rows);
+    FindTaps(job.geometry, input, job.pad_row, m_begin, count, mr, s.rows);
   } else {
     for (size_t i = 0; i < (count + mr - 1) / mr * mr * taps; ++i) s.rows[i] += job.k;
     return;
@@ -92,35 +101,25 @@ void FindRows(const Job& job, const uint8_t* input, size_t m_begin, size_t count
   }
 }
 
+// Row sums of a block. Look-up tiles' pixels bring theirs.
 void SumRows(const Job& job, size_t count, const Scratch& s) {
-  for (size_t i = 0; i < count; ++i) {
-    int32_t sum = 0;
-    const uint8_t* const* rows = s.rows + i / job.mr * job.mr * job.layout.taps + i % job.mr;
-    for (size_t tap = 0; tap < job.layout.taps; ++tap, rows += job.mr) sum += SumOfBytes(*rows, job.layout.k);
-    s.row_sums[i] = sum;
+  const bool looks_up = LooksUp(*job.convolution.kernel);
+  const size_t mr = job.mr, k = job.layout.k, pairs = job.layout.k_padded / 2;
+  const uint8_t* const* rows = s.rows;
+  for (int32_t* sums = s.row_sums; sums < s.row_sums + count; sums += mr) {
+    std::fill_n(sums, mr, 0);
+    for (size_t tap = 0; tap < job.layout.taps; ++tap, rows += mr) {
+      for (size_t i = 0; i < mr; ++i) sums[i] += looks_up ? SumOfPixel(rows[i], pairs) : SumOfBytes(rows[i], k);
+    }
   }
 }
 
 size_t OutputBytes(const Requantize& rq) { return rq.is_wide ? sizeof(int32_t) : 1; }
 
-}  // namespace
-
-size_t BlockTiles(const GemmKernel& kernel, size_t taps, size_t k) {
-  const size_t row_bytes = taps * k * (kernel.weight_bits == 16 ? 2 : 1);
-  const size_t rows = kernel.weight_bits == 16 ? std::min(kBlockRows, kGatheredBytes / row_bytes) : kBlockRows;
-  return std::max<size_t>(1, rows / static_cast<size_t>(kernel.mr));
-}
-
-size_t ConvolveScratchBytes(const Convolution& convolution) { return Scratch(Job(convolution), nullptr).bytes; }
-
-void Convolve(const Convolution& c, const uint8_t* input, const uint8_t* residual, void* const* out, size_t m_begin,
-              size_t m_end, void* memory) {
-  ConvolvePart(c, input, residual, out, {.m_begin = m_begin, .m_end = m_end}, memory);
-}
-
-void ConvolvePart(const Convolution& c, const uint8_t* input, const uint8_t* residual, void* const* out,
-                  const ConvolveRange& range, void* memory) {
-  const Job job(c);
+// All that tiles of `job` do for a range.
+void RunBlocks(const Job& job, const uint8_t* input, const uint8_t* residual, void* const* out,
+               const ConvolveRange& range, void* memory) {
+  const Convolution& c = job.convolution;
   const Scratch scratch(job, memory);
   const PanelLayout& layout = job.layout;
   const size_t out_c = static_cast<size_t>(c.geometry.out_c), n_padded = PackedColumns(*c.kernel, job.n);
@@ -128,6 +127,7 @@ void ConvolvePart(const Convolution& c, const uint8_t* input, const uint8_t* res
   GemmTile tile{.taps = layout.taps,
                 .k_padded = layout.k_padded,
                 .codebook = c.codebook,
+                .pairs = c.pairs,
                 .widen_steps = c.widen_steps,
                 .requantize = c.requantize,
                 .outputs = c.outputs,
@@ -146,9 +146,8 @@ void ConvolvePart(const Convolution& c, const uint8_t* input, const uint8_t* res
         const size_t packed_column = group * n_padded + column;
         tile.weights = packed;
         if (c.decoder != nullptr) {
-          c.decoder->run(
-              {packed, layout.blocks, layout.step_bytes, c.codebook, c.decode_zero_points + packed_column * kr},
-              scratch.decoded);
+          const int8_t* zero = c.decode_zero_points != nullptr ? c.decode_zero_points + packed_column * kr : nullptr;
+          c.decoder->run({packed, layout.blocks, layout.step_bytes, c.codebook, zero}, scratch.decoded);
           tile.weights = scratch.decoded;
         }
         tile.bias = c.bias + packed_column;
@@ -169,6 +168,55 @@ void ConvolvePart(const Convolution& c, const uint8_t* input, const uint8_t* res
       }
     }
   }
+}
+
+// Strip by strip of the image, rewritten as pairs.
+void RunStrips(const Convolution& c, const uint8_t* input, const uint8_t* residual, void* const* out,
+               const ConvolveRange& range, void* memory) {
+  const ConvGeometry& g = c.geometry;
+  const PairStrips strips(g);
+  uint8_t* const pad_pixel = static_cast<uint8_t*>(memory);
+  uint8_t* const image = pad_pixel + AlignUp(strips.pixel_bytes);
+  const PackPairsFn pack = FindPackPairs(c.kernel->isa);
+  const size_t channels = static_cast<size_t>(g.in_c);
+  pack({c.pad_row, channels, 1, channels, strips.pairs, pad_pixel});
+  Job job(c);
+  job.pad_row = pad_pixel;
+  const size_t out_w = static_cast<size_t>(g.out_w), strip_rows = static_cast<size_t>(strips.out_rows);
+  for (size_t begin = range.m_begin; begin < range.m_end;) {
+    const size_t row = begin / out_w, end = std::min(range.m_end, (row + strip_rows) * out_w);
+    const int row_end = static_cast<int>((end + out_w - 1) / out_w);
+    job.geometry = PackPairStrip(g, strips, pack, input, static_cast<int>(row), row_end, image);
+    RunBlocks(job, image, residual, out, {begin, end, range.panel_begin, range.panel_end},
+              image + AlignUp(strips.bytes()));
+    begin = end;
+  }
+}
+
+}  // namespace
+
+size_t BlockTiles(const GemmKernel& kernel, size_t taps, size_t k) {
+  const size_t row_bytes = taps * k * (kernel.weight_bits == 16 ? 2 : 1);
+  const size_t rows = kernel.weight_bits == 16 ? std::min(kBlockRows, kGatheredBytes / row_bytes) : kBlockRows;
+  return std::max<size_t>(1, rows / static_cast<size_t>(kernel.mr));
+}
+
+size_t ConvolveScratchBytes(const Convolution& convolution) {
+  const size_t bytes = Scratch(Job(convolution), nullptr).bytes;
+  if (!LooksUp(*convolution.kernel)) return bytes;
+  const PairStrips strips(convolution.geometry);
+  return bytes + AlignUp(strips.pixel_bytes) + AlignUp(strips.bytes());
+}
+
+void Convolve(const Convolution& c, const uint8_t* input, const uint8_t* residual, void* const* out, size_t m_begin,
+              size_t m_end, void* memory) {
+  ConvolvePart(c, input, residual, out, {.m_begin = m_begin, .m_end = m_end}, memory);
+}
+
+void ConvolvePart(const Convolution& c, const uint8_t* input, const uint8_t* residual, void* const* out,
+                  const ConvolveRange& range, void* memory) {
+  if (LooksUp(*c.kernel)) return RunStrips(c, input, residual, out, range, memory);
+  RunBlocks(Job(c), input, residual, out, range, memory);
 }
 
 }  // namespace aq

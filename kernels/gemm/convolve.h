@@ -26,21 +26,24 @@ struct Convolution {
   const GemmKernel* kernel = nullptr;
   const PanelDecoder* decoder = nullptr;  // null: tiles read `packed` as it is
   size_t widen_steps = 1;
+  size_t lines = 1;                 // WeightSource::lines
   int weight_bits = 8;              // of the packed codes
   const uint8_t* packed = nullptr;  // [groups] PackedBytes each (packed_group_bytes apart)
   size_t packed_group_bytes = 0;
   int8_t codebook[16] = {};
-  const int32_t* bias = nullptr;                // [groups][PackedColumns]; includes the kernel's activation flip
-  const int32_t* weight_zero_points = nullptr;  // [groups][PackedColumns] or null; for tiles without a decoder
-  const int8_t* decode_zero_points = nullptr;   // [groups][PackedColumns * kr] (PackZeroPoints); with a decoder
-  const Requantize* requantize = nullptr;       // [outputs], indexed by output channel
+  const PairTable* pairs = nullptr;  // of look-up tiles
+  const int32_t* bias = nullptr;     // [groups][PackedColumns]; includes the kernel's activation flip
+  // [groups][PackedColumns] or null; for tiles without a decoder, and less the pairs' centre for look-up tiles
+  const int32_t* weight_zero_points = nullptr;
+  const int8_t* decode_zero_points = nullptr;  // [groups][PackedColumns * kr] (PackZeroPoints); with other decoders
+  const Requantize* requantize = nullptr;      // [outputs], indexed by output channel
   int outputs = 1;
   const uint8_t* pad_row = nullptr;  // [in_c + kReadSlack] codes of one padding pixel
 };
 
 // Tiles that share one decoded panel.
 size_t BlockTiles(const GemmKernel& kernel, size_t taps, size_t k);
-// Bytes of scratch one thread needs (row pointers and sums, gathered rows, a decoded panel).
+// Bytes of scratch one thread needs (row pointers and sums, gathered rows, a decoded panel, a strip of pairs).
 size_t ConvolveScratchBytes(const Convolution& convolution);
 // Any split gives the same bits. Outputs overlap neither the input nor the residual.
 //   input [in_h][in_w][in_c] + kReadSlack; residual null or [out_h][out_w][out_c]; out[o] [out_h][out_w][out_c]

@@ -26,12 +26,10 @@ struct PanelDecoder {
   const char* name;  // "avx2_w4_to_8"
   Isa isa;
   int bits;         // of the codes
-  int weight_bits;  // of the values: a GemmKernel's
+  int weight_bits;  // of the values: a GemmKernel's; 4: pairs of codes, for look-up tiles
   PanelDecodeFn run;
 };
 
-// The row for tiles of `isa` that read `weight_bits`; null if there is none.
-const PanelDecoder* FindDecoder(Isa isa, int bits, int weight_bits);
 struct PanelDecoders {
   const PanelDecoder* begin_;
   const PanelDecoder* end_;

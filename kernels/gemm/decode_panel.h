@@ -28,12 +28,35 @@ AQ_INLINE void DecodePanel(const PanelSource& source, uint8_t* values) {
   }
 }
 
+// For look-up tiles: a byte per pair of codes, to be looked up as it is.
+template <class Isa>
+AQ_INLINE void DecodePairs(const PanelSource& source, uint8_t* pairs) {
+  const uint8_t* packed = source.packed;
+  for (size_t block = 0; block < source.blocks; ++block, pairs += 2 * source.step_bytes) {
+    for (size_t i = 0; i < source.step_bytes; i += Isa::kBytes, packed += Isa::kBytes) {
+      const auto codes = Isa::LoadBytes(packed);
+      Isa::StorePairs(pairs + i, Isa::template UnpackPairs<2, 0>(codes));
+      Isa::StorePairs(pairs + source.step_bytes + i, Isa::template UnpackPairs<2, 1>(codes));
+    }
+  }
+}
+
+// Either, by the width of what is written.
+template <class Isa, int kBits, int kTo>
+AQ_INLINE void Decode(const PanelSource& source, uint8_t* values) {
+  if constexpr (kTo == 4) {
+    DecodePairs<Isa>(source, values);
+  } else {
+    static_assert(sizeof(typename Isa::Weights) == Isa::kBytes * kTo / 8);
+    DecodePanel<Isa, kBits>(source, values);
+  }
+}
+
 }  // namespace
 }  // namespace aq
 
 // Stamps one row of decode.inc as a function.
 #define AQ_DECODE(isa, Enum, Struct, bits, to)                                        \
   void decode_##isa##_w##bits##_to_##to(const PanelSource& source, uint8_t* values) { \
-    static_assert(sizeof(Struct::Weights) == Struct::kBytes * to / 8);                \
-    DecodePanel<Struct, bits>(source, values);                                        \
+    Decode<Struct, bits, to>(source, values);                                         \
   }

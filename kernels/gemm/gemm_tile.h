@@ -4,6 +4,7 @@
 #pragma once
 
 #include "kernels/gemm/gemm.h"
+#include "kernels/gemm/lookup_tile.h"
 #include "kernels/isa/unroll.h"
 #include "kernels/requantize/requantize_row.h"
 
@@ -13,7 +14,7 @@ namespace {
 // ISAs whose accumulators are int16 sums that must be widened every GemmTile::widen_steps steps.
 template <class Isa>
 inline constexpr bool kSumsInInt16 = requires(typename Isa::Acc acc, int32_t* out) {
-  Isa::AddWidened(acc, out);
+  Isa::AddWidened(acc, out, out);
 };
 
 // Vectors of columns a pass keeps in registers: as many as the ISA says, or all of the tile.
@@ -28,13 +29,13 @@ constexpr int PassTiles() {
 
 // kTiles vectors of columns from the first one of `weights` and `bias` -> sums [kMr][kNr].
 template <class Isa, int kWeightBits, int kMr, int kTiles, int kNr>
-AQ_INLINE void MultiplyPass(const GemmTile& tile, const uint8_t* weights, const int32_t* bias, int32_t* sums) {
+AQ_INLINE void MultiplyPass(const GemmTile& tile, const uint8_t* const* rows, const uint8_t* weights,
+                            const int32_t* bias, int32_t* sums) {
   constexpr int kPlanes = kWeightBits < 8 ? 8 / kWeightBits : 1;  // steps sharing one packed byte
   constexpr int kGroups = kMr / Isa::kAccRows;
   constexpr int kStepBytes = kNr / Isa::kAccCols * Isa::kBytes;
   typename Isa::Acc acc[kGroups][kTiles];
   if constexpr (kSumsInInt16<Isa>) {
-    for (int i = 0; i < kMr; ++i) std::memcpy(sums + i * kNr, bias, kTiles * Isa::kAccCols * sizeof(int32_t));
     Unroll<kGroups * kTiles>([&](auto i) AQ_LAMBDA { acc[i / kTiles][i % kTiles] = Isa::ZeroAcc(); });
   } else {
     Unroll<kTiles>([&](auto t) AQ_LAMBDA {
@@ -66,53 +67,70 @@ AQ_INLINE void MultiplyPass(const GemmTile& tile, const uint8_t* weights, const 
 
   [[maybe_unused]] const size_t widen_k = tile.widen_steps / kPlanes * kPlanes * Isa::kKr;  // 0 only if unused
   [[maybe_unused]] size_t left = widen_k;
-  const uint8_t* const* rows = tile.rows;
+  // Stores the sums: of int16 onto the bias the first time, onto themselves from then on. Opaque: else gcc would keep
+  // all of them in a second buffer.
+  [[maybe_unused]] bool is_stored = false;
+  const auto store = [&]() AQ_LAMBDA {
+    int32_t* const out = Opaque(sums);
+    const auto store_onto = [&](const int32_t* from, auto stride) AQ_LAMBDA {
+      Unroll<kGroups * kTiles>([&](auto at) AQ_LAMBDA {
+        constexpr int kI = decltype(at)::kValue / kTiles, kT = decltype(at)::kValue % kTiles;
+        constexpr int kRow = kI * Isa::kAccRows, kColumn = kT * Isa::kAccCols;
+        if constexpr (kSumsInInt16<Isa>) {
+          Isa::AddWidened(acc[kI][kT], from + kRow * stride + kColumn, out + kRow * kNr + kColumn);
+        } else {
+          Isa::StoreAcc(acc[kI][kT], out + kRow * kNr + kColumn, kNr);
+        }
+      });
+    };
+    if (kSumsInInt16<Isa> && is_stored) {
+      store_onto(out, Index<kNr>());
+    } else {
+      store_onto(bias, Index<0>());
+    }
+  };
   for (size_t tap = 0; tap < tile.taps; ++tap, rows += kMr) {
     Unroll<kMr>([&](auto i) AQ_LAMBDA { row[i] = rows[i]; });
     if constexpr (kSumsInInt16<Isa>) {
       for (size_t k = 0; k < tile.k_padded;) {
+        if (left == 0) {
+          store();
+          is_stored = true;
+          Unroll<kGroups * kTiles>([&](auto i) AQ_LAMBDA { acc[i / kTiles][i % kTiles] = Isa::ZeroAcc(); });
+          left = widen_k;
+        }
         const size_t end = tile.k_padded - k < left ? tile.k_padded : k + left;
         multiply(k, end);
         left -= end - k;
         k = end;
-        if (left != 0) continue;
-        left = widen_k;
-        Unroll<kGroups * kTiles>([&](auto i) AQ_LAMBDA {
-          Isa::AddWidened(acc[i / kTiles][i % kTiles], sums + i / kTiles * kNr + i % kTiles * Isa::kAccCols);
-          acc[i / kTiles][i % kTiles] = Isa::ZeroAcc();
-        });
       }
     } else {
       multiply(0, tile.k_padded);
     }
   }
 
-  Unroll<kGroups>([&](auto i) AQ_LAMBDA {
-    Unroll<kTiles>([&](auto t) AQ_LAMBDA {
-      int32_t* out = sums + i * Isa::kAccRows * kNr + t * Isa::kAccCols;
-      if constexpr (kSumsInInt16<Isa>) {
-        Isa::AddWidened(acc[i][t], out);
-      } else {
-        Isa::StoreAcc(acc[i][t], out, kNr);
-      }
-    });
-  });
+  store();
 }
 
+// All columns in passes -> sums [groups * kMr][kNr].
 template <class Isa, int kWeightBits, int kMr, int kTiles>
-AQ_INLINE void RunGemmTile(const GemmTile& tile) {
+AQ_INLINE void MultiplyTile(const GemmTile& tile, int32_t* sums) {
   constexpr int kNr = kTiles * Isa::kAccCols, kPass = PassTiles<Isa, kMr, kTiles>();
   static_assert(kTiles % kPass == 0);
-  // Accumulators end up in this L1-resident buffer, so the epilogue never sees register shapes; int16 sums are widened
-  // into it on the way.
-  alignas(64) int32_t buffer[kMr * kNr + (kNr % kRowStep == 0 ? 0 : kRowStep)];  // it reads blocks of sixteen columns
-  int32_t* const sums = Opaque(buffer);
-  for (int t = 0; t < kTiles; t += kPass) {
-    const int column = t * Isa::kAccCols;
-    if (column != 0 && static_cast<size_t>(column) >= tile.columns) break;
-    MultiplyPass<Isa, kWeightBits, kMr, kPass, kNr>(tile, tile.weights + t * Isa::kBytes, tile.bias + column,
-                                                    sums + column);
+  const uint8_t* const* rows = tile.rows;
+  for (size_t group = 0; group < tile.groups; ++group, rows += tile.taps * kMr, sums += kMr * kNr) {
+    for (int t = 0; t < kTiles; t += kPass) {
+      const int column = t * Isa::kAccCols;
+      if (column != 0 && static_cast<size_t>(column) >= tile.columns) break;
+      MultiplyPass<Isa, kWeightBits, kMr, kPass, kNr>(tile, rows, tile.weights + t * Isa::kBytes, tile.bias + column,
+                                                      sums + column);
+    }
   }
+}
+
+// The zero points of weights that no decoder subtracted.
+template <int kMr, int kNr>
+AQ_INLINE void SubtractZeroPoints(const GemmTile& tile, int32_t* sums) {
   if (tile.weight_zero_points != nullptr) {
     for (int i = 0; i < tile.m; ++i) {
       const uint32_t row_sum = static_cast<uint32_t>(tile.row_sums[i]);  // unsigned: only the total is proven to fit
@@ -121,6 +139,22 @@ AQ_INLINE void RunGemmTile(const GemmTile& tile) {
         sums[i * kNr + j] = static_cast<int32_t>(static_cast<uint32_t>(sums[i * kNr + j]) - part);
       }
     }
+  }
+}
+
+template <class Isa, int kWeightBits, int kMr, int kTiles>
+AQ_INLINE void RunGemmTile(const GemmTile& tile) {
+  constexpr int kNr = kTiles * Isa::kAccCols;
+  // Accumulators end up in this L1-resident buffer, so the epilogue never sees register shapes; int16 sums are widened
+  // into it on the way. Or in the caller's memory (kernels/winograd), and that is all.
+  alignas(64) int32_t buffer[kMr * kNr + (kNr % kRowStep == 0 ? 0 : kRowStep)];  // it reads blocks of sixteen columns
+  int32_t* const sums = Opaque(tile.sums != nullptr ? tile.sums : buffer);
+  if constexpr (kLooksUp<Isa>) {
+    LookUpTile<Isa, kWeightBits, kMr, kTiles>(tile, sums);
+  } else {
+    MultiplyTile<Isa, kWeightBits, kMr, kTiles>(tile, sums);
+    if (tile.sums != nullptr) return;
+    SubtractZeroPoints<kMr, kNr>(tile, sums);
   }
   for (int o = 0; o < tile.outputs; ++o) {
     RequantizeRows<Isa>({.acc = sums,
@@ -144,5 +178,6 @@ AQ_INLINE void RunGemmTile(const GemmTile& tile) {
     static_assert(nr % Struct::kAccCols == 0 && mr % Struct::kAccRows == 0);     \
     static_assert(kr == Struct::kKr && flip == Struct::kActivationFlip);         \
     static_assert(!kSumsInInt16<Struct> || max_pair < INT32_MAX, "see gemm.h");  \
+    static_assert(kLooksUp<Struct> == (max_pair == kLookupLimit));               \
     RunGemmTile<Struct, bits, mr, nr / Struct::kAccCols>(tile);                  \
   }

@@ -12,10 +12,16 @@ namespace {
 size_t DivideUp(size_t a, size_t b) { return (a + b - 1) / b; }
 size_t RoundUp(size_t value, size_t step) { return DivideUp(value, step) * step; }
 
-// Where a weight lies within a step: [column][k], or for dot products by lane four columns by four k at a time.
+// Where a weight lies within a step: [column][k], or for dot products by lane four columns by four k at a time, or in
+// the order of Avx2Pairs.
 size_t PlaceInStep(const GemmKernel& kernel, size_t column, size_t k) {
   constexpr size_t kLane = 4;
   const size_t kr = static_cast<size_t>(kernel.kr);
+  if (LooksUp(kernel) && kernel.isa == Isa::kAvx2) {
+    constexpr size_t kVector = 32, kWordOfFour[4] = {0, 8, 4, 12};
+    const size_t half = column % kVector / 16, in_half = column % 16;
+    return column / kVector * kVector + 2 * (kWordOfFour[in_half / kLane] + in_half % kLane) + half;
+  }
   if (kernel.isa != Isa::kNeonDot) return column * kr + k;
   return column / kLane * kLane * kr + (k / kLane * kLane + column % kLane) * kLane + k % kLane;
 }
@@ -31,14 +37,18 @@ struct Values {
 
 }  // namespace
 
-PanelLayout LayoutOf(const GemmKernel& kernel, int bits, size_t taps, size_t k) {
-  assert(kernel.weight_bits == bits || kernel.weight_bits >= 8);
+PanelLayout LayoutOf(const GemmKernel& kernel, int bits, size_t taps, size_t k, size_t lines) {
+  assert(kernel.weight_bits == bits || kernel.weight_bits >= 8 || LooksUp(kernel));
   const size_t kr = static_cast<size_t>(kernel.kr), planes = static_cast<size_t>(8 / bits);
   const size_t block = kernel.weight_bits < 8 ? kr * planes : kr;
   PanelLayout layout;
-  layout.gathers = k % block != 0 || kernel.weight_bits == 16;
-  layout.taps = layout.gathers ? 1 : taps;
-  layout.k = layout.gathers ? taps * k : k;
+  const bool needs_copies = !LooksUp(kernel) && (k % block != 0 || kernel.weight_bits == 16);
+  // Padding each line instead of the whole window may cost an eighth: about what copying windows costs.
+  const bool is_worth_it = lines * RoundUp(taps * k / lines, block) * 7 <= RoundUp(taps * k, block) * 8;
+  layout.reads_lines = needs_copies && lines > 1 && is_worth_it;
+  layout.gathers = needs_copies && !layout.reads_lines;
+  layout.taps = layout.reads_lines ? lines : layout.gathers ? 1 : taps;
+  layout.k = taps * k / layout.taps;
   layout.k_padded = RoundUp(layout.k, block);
   layout.bits = bits;
   layout.steps = layout.taps * layout.k_padded / kr;
@@ -51,11 +61,11 @@ size_t PackedColumns(const GemmKernel& kernel, size_t n) { return RoundUp(n, sta
 
 size_t PackedBytes(const GemmKernel& kernel, const WeightSource& source) {
   const size_t panels = PackedColumns(kernel, source.n) / static_cast<size_t>(kernel.nr);
-  return panels * LayoutOf(kernel, source.bits, source.taps, source.k).packed_bytes();
+  return panels * LayoutOf(kernel, source.bits, source.taps, source.k, source.lines).packed_bytes();
 }
 
 void PackWeights(const WeightSource& source, const GemmKernel& kernel, uint8_t* packed) {
-  const PanelLayout layout = LayoutOf(kernel, source.bits, source.taps, source.k);
+  const PanelLayout layout = LayoutOf(kernel, source.bits, source.taps, source.k, source.lines);
   const size_t nr = static_cast<size_t>(kernel.nr), kr = static_cast<size_t>(kernel.kr);
   const size_t bits = static_cast<size_t>(source.bits), planes = 8 / bits, row = source.taps * source.k;
   const size_t tap_steps = layout.k_padded / kr;

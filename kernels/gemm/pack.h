@@ -17,14 +17,16 @@ struct WeightSource {
   const int8_t* zero_points = nullptr;  // [all groups' n], null = 0
   size_t first_n = 0;
   size_t n = 0, taps = 1, k = 0;
+  size_t lines = 1;  // LinesOf (image_lines.h): how many runs of memory the taps are
 };
 
 // How the taps and input channels of a layer become the steps of a tile. Where a tap's channels do not fill the
-// kernel's blocks, the driver copies all taps of a pixel into one padded row instead of padding each (`gathers`), and
-// where the kernel wants 16-bit activations.
+// kernel's blocks, or it wants 16-bit activations, a tap is a whole line of the window in copied lines of the image
+// (`reads_lines`); where lines do not work, the driver copies all taps of a window into one padded row (`gathers`).
 struct PanelLayout {
   size_t taps = 1, k = 0, k_padded = 0;  // as the tile sees them: one tap when gathered
   bool gathers = false;
+  bool reads_lines = false;
   int bits = 8;           // of a packed field: the file's
   size_t steps = 0;       // of kr, all taps
   size_t blocks = 0;      // of 8 / bits steps: the packed panel
@@ -35,13 +37,14 @@ struct PanelLayout {
     return blocks * size_t(8 / bits) * step_bytes * size_t(weight_bits) / 8;
   }
 };
-PanelLayout LayoutOf(const GemmKernel& kernel, int bits, size_t taps, size_t k);
+PanelLayout LayoutOf(const GemmKernel& kernel, int bits, size_t taps, size_t k, size_t lines = 1);
 
 size_t PackedColumns(const GemmKernel& kernel, size_t n);  // n rounded up to nr
 // Bytes of all panels of one group.
 size_t PackedBytes(const GemmKernel& kernel, const WeightSource& source);
-// Panels of nr columns: blocks of step_bytes bytes, [nr][kr] each (neondot.h: by lanes); plane p of a byte, in bits [p * bits, (p + 1) *
-// bits), is step block * planes + p. Fields beyond the last k hold code 0: the activations there cancel out.
+// Panels of nr columns: blocks of step_bytes bytes, [nr][kr] each (neondot.h, Avx2Pairs: in their own order); plane p
+// of a byte, in bits [p * bits, (p + 1) * bits), is step block * planes + p. Fields beyond the last k hold code 0: the
+// activations there cancel out.
 void PackWeights(const WeightSource& source, const GemmKernel& kernel, uint8_t* packed);
 // bias (null = 0) of the group's n columns -> [PackedColumns], zero beyond n; undoes the kernel's activation flip. The
 // source has zero points only if a decoder subtracts them.

@@ -50,7 +50,21 @@ IsaCost NeonCost(const GemmKernel& kernel, size_t dot, size_t widen) {
   return {dot, load, kernel.weight_bits < 8 ? size_t{192} : size_t{64}, widen, 4, 288};
 }
 
+// A step is half a pair. Columns of the scalar tile are bytes of their own.
+IsaCost LookupCost(const GemmKernel& kernel) {
+  const size_t weights = kernel.weight_bits == 2 ? 16 : 8;
+  switch (kernel.isa) {
+    case Isa::kScalar:
+      return {32, 16, weights, 64, 1};
+    case Isa::kAvx2:
+      return {20, 20, weights, 60, 32, 16};
+    default:
+      return {20, 20, weights, 60, 16, 16};
+  }
+}
+
 IsaCost CostOf(const GemmKernel& kernel) {
+  if (LooksUp(kernel)) return LookupCost(kernel);
   const bool is_narrow = kernel.max_pair < INT32_MAX;
   const size_t unpack = kernel.weight_bits < 8 ? 32 : 0;
   switch (kernel.isa) {
@@ -64,7 +78,7 @@ IsaCost CostOf(const GemmKernel& kernel) {
     case Isa::kAvx512Vnni:
       return {16, 16, 16 + unpack, 0};
     case Isa::kNeon:
-      if (kernel.max_pair == kByteLimit) return NeonCost(kernel, 64, 256);
+      if (kernel.max_pair == kByteLimit) return NeonCost(kernel, 96, 256);  // multiplies take two cycles on some cores
       if (kernel.max_pair == kPairLimit) return NeonCost(kernel, 192, 0);
       return is_narrow ? NeonCost(kernel, 128, 256) : NeonCost(kernel, 256, 0);
     case Isa::kNeonDot:
@@ -75,31 +89,41 @@ IsaCost CostOf(const GemmKernel& kernel) {
   return {8, 16, 16, 0, 2, 72};
 }
 
-size_t TotalCost(const GemmChoice& choice, const GemmShape& shape) {
-  constexpr size_t kTileCost = 1500;
+}  // namespace
+
+size_t GemmCost(const GemmChoice& choice, const GemmShape& shape) {
+  constexpr size_t kTileCost = 1500,
+                   kLookupCost = 33;  // of a tile; of a sum in words and its share of the pixels' pairs
   const GemmKernel& kernel = *choice.kernel;
   const IsaCost cost = CostOf(kernel);
-  const size_t mr = static_cast<size_t>(kernel.mr), vectors = DivideUp(static_cast<size_t>(kernel.nr), cost.columns);
+  const size_t mr = static_cast<size_t>(kernel.mr), nr = static_cast<size_t>(kernel.nr);
+  const size_t vectors = DivideUp(nr, cost.columns);
   const size_t widen = cost.widen == 0 ? 0 : cost.widen / choice.widen_steps;
   const size_t step = mr * vectors * (cost.dot + widen) + mr * cost.broadcast + vectors * cost.weights;
-  const size_t steps = LayoutOf(kernel, shape.weight_bits, shape.taps, shape.k).steps;
+  const size_t steps = LayoutOf(kernel, shape.weight_bits, shape.taps, shape.k, shape.lines).steps;
   const size_t tiles = DivideUp(shape.m, mr);
   const size_t decodes = choice.decoder != nullptr ? DivideUp(tiles, BlockTiles(kernel, shape.taps, shape.k)) : 0;
-  return DivideUp(shape.n, static_cast<size_t>(kernel.nr)) *
-         (tiles * (steps * step + kTileCost) + decodes * steps * vectors * cost.decode);
+  const size_t tile = kTileCost + (LooksUp(kernel) ? mr * nr * kLookupCost : 0);
+  return DivideUp(shape.n, nr) * (tiles * (steps * step + tile) + decodes * steps * vectors * cost.decode);
 }
+
+namespace {
 
 // Fills in the rest of the choice; false if the kernel does not suit the layer.
 bool Suits(const GemmShape& shape, GemmChoice* choice) {
   const GemmKernel& kernel = *choice->kernel;
   if (shape.max_code > MaxCode(kernel)) return false;
   if (kernel.weight_bits != shape.weight_bits) {
-    choice->decoder = FindDecoder(kernel.isa, shape.weight_bits, kernel.weight_bits);
+    choice->decoder = FindDecoder(kernel, shape.weight_bits);
     if (choice->decoder == nullptr || (kernel.weight_bits == 8 && !shape.fits_int8)) return false;
   }
   if (kernel.max_pair == INT32_MAX) return true;
+  if (LooksUp(kernel)) {
+    choice->widen_steps = shape.lookup_steps;
+    return shape.weight_bits == 2 && shape.lookup_steps >= 2;
+  }
   const bool subtracts = choice->decoder != nullptr || !shape.has_zero_points;
-  const bool is_counted = kernel.kr == 4 && kernel.activation_flip == 0;  // what CountWidenSteps counts
+  const bool is_counted = CountsSteps(kernel);
   const size_t planes = kernel.weight_bits < 8 ? static_cast<size_t>(8 / kernel.weight_bits) : 1;
   const int32_t max_weight = subtracts ? shape.max_weight : shape.max_pair / (2 * shape.max_code);
   choice->widen_steps =
@@ -112,9 +136,10 @@ bool Suits(const GemmShape& shape, GemmChoice* choice) {
 GemmKernels AllGemmKernels() { return {kKernels, kKernels + sizeof(kKernels) / sizeof(kKernels[0])}; }
 PanelDecoders AllDecoders() { return {kDecoders, kDecoders + kDecoderCount}; }
 
-const PanelDecoder* FindDecoder(Isa isa, int bits, int weight_bits) {
+const PanelDecoder* FindDecoder(const GemmKernel& kernel, int bits) {
+  if (kernel.weight_bits < 8 && !LooksUp(kernel)) return nullptr;  // reads packed codes
   for (const PanelDecoder& decoder : AllDecoders()) {
-    if (decoder.isa == isa && decoder.bits == bits && decoder.weight_bits == weight_bits) return &decoder;
+    if (decoder.isa == kernel.isa && decoder.bits == bits && decoder.weight_bits == kernel.weight_bits) return &decoder;
   }
   return nullptr;
 }
@@ -125,18 +150,19 @@ IsaSet KernelIsas() {
   return isas;
 }
 
-GemmChoice SelectGemm(const GemmShape& shape, IsaSet isas) {
+GemmChoice SelectGemm(const GemmShape& shape, IsaSet isas, Technique technique) {
   GemmChoice best;
   size_t best_cost = 0;
   for (const GemmKernel& kernel : AllGemmKernels()) {
     GemmChoice choice{.kernel = &kernel};
+    if (LooksUp(kernel) != (technique == Technique::kLookup)) continue;
     if (!isas.Has(kernel.isa) || !Suits(shape, &choice)) continue;
-    const size_t cost = TotalCost(choice, shape);
+    const size_t cost = GemmCost(choice, shape);
     if (best.kernel != nullptr && cost > best_cost) continue;
     best = choice;
     best_cost = cost;
   }
-  assert(best.kernel != nullptr && "weight_bits must be 2, 4 or 8");
+  assert((best.kernel != nullptr || technique == Technique::kLookup) && "weight_bits must be 2, 4 or 8");
   return best;
 }
 

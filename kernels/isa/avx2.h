@@ -333,8 +333,77 @@ struct Avx2Narrow : Avx2Base {
   // An accumulator is eight columns of two int16 sums each: of the products with k % 4 in {0, 1} and in {2, 3}.
   static AQ_INLINE Acc ZeroAcc() { return _mm256_setzero_si256(); }
   static AQ_INLINE Acc Dot(Acc acc, Act a, Weights w) { return _mm256_add_epi16(acc, _mm256_maddubs_epi16(a, w)); }
-  static AQ_INLINE void AddWidened(Acc acc, int32_t* out) {
-    Store256(out, _mm256_add_epi32(Load256(out), _mm256_madd_epi16(acc, _mm256_set1_epi16(1))));
+  static AQ_INLINE void AddWidened(Acc acc, const int32_t* from, int32_t* out) {
+    Store256(out, _mm256_add_epi32(Load256(from), _mm256_madd_epi16(acc, _mm256_set1_epi16(1))));
+  }
+};
+
+// Looks up pairs. The packer orders columns (pack.cc) so that even bytes are columns 0-3, 8-11 | 4-7, 12-15 and odd
+// bytes the same of the next sixteen: unpacking to 32 bits then leaves them in order.
+struct Avx2Pairs : Avx2Base {
+  static constexpr int kAccCols = 32, kKr = 1;
+  using Pairs = __m256i;
+  using PairRow = __m256i;
+  using ByteSums = __m256i;
+  struct PairFactors {
+    __m256i v[4];  // of eight columns each: factor, zero point
+  };
+  static constexpr size_t kPackCodes = 32;
+  using CodeSums = __m256i;
+  static AQ_INLINE CodeSums ZeroCodeSums() { return _mm256_setzero_si256(); }
+  static AQ_INLINE CodeSums PackCodes(CodeSums sums, const uint8_t* codes, uint8_t* pairs) {
+    const __m256i a = Load256(codes);
+    StoreCodes(pairs, NarrowToBytes(_mm256_maddubs_epi16(a, _mm256_set1_epi16(16 | 64 << 8))));
+    return _mm256_add_epi64(sums, _mm256_sad_epu8(a, _mm256_setzero_si256()));
+  }
+  static AQ_INLINE uint16_t TotalOf(CodeSums sums) {
+    const __m128i halves = _mm_add_epi64(_mm256_castsi256_si128(sums), _mm256_extracti128_si256(sums, 1));
+    return static_cast<uint16_t>(_mm_cvtsi128_si32(_mm_add_epi64(halves, _mm_unpackhi_epi64(halves, halves))));
+  }
+
+  template <int kBits, int kStep>
+  static AQ_INLINE Pairs UnpackPairs(Bytes b) {
+    if constexpr (kBits == 4) return b;
+    return _mm256_and_si256(kStep == 0 ? b : _mm256_srli_epi16(b, 4), _mm256_set1_epi8(15));
+  }
+  static AQ_INLINE void StorePairs(uint8_t* p, Pairs a) { Store256(p, a); }
+  static AQ_INLINE PairRow LoadPairRow(const uint8_t* products) {
+    return _mm256_broadcastsi128_si256(Load128(products));
+  }
+  static AQ_INLINE ByteSums StartBytes(uint8_t value) { return _mm256_set1_epi8(static_cast<char>(value)); }
+  static AQ_INLINE ByteSums LookUpAdd(ByteSums sums, PairRow products, Pairs index) {
+    sums = _mm256_add_epi8(sums, _mm256_shuffle_epi8(products, index));
+    __asm__("" : "+x"(sums));  // or gcc adds products to each other first, and runs out of registers
+    return sums;
+  }
+  // Sixteen words of both bytes as they are, even + 256 * odd, then sixteen of the odd bytes: one instruction less than
+  // taking them apart each time.
+  static AQ_INLINE void StartWords(uint16_t* words, uint16_t value) {
+    Store256(words, _mm256_set1_epi16(static_cast<short>(value * 257)));
+    Store256(words + 16, _mm256_set1_epi16(static_cast<short>(value)));
+  }
+  static AQ_INLINE void AddToWords(ByteSums sums, uint16_t* words) {
+    Store256(words, _mm256_add_epi16(Load256(words), sums));
+    Store256(words + 16, _mm256_add_epi16(Load256(words + 16), _mm256_srli_epi16(sums, 8)));
+  }
+  static AQ_INLINE PairFactors LoadPairFactors(int16_t factor, const int32_t* zero_points) {
+    const __m256i low = _mm256_set1_epi32(factor);  // never negative
+    PairFactors f = {{low, low, low, low}};
+    if (zero_points == nullptr) return f;
+    Unroll<4>([&](auto i)
+                  AQ_LAMBDA { f.v[i] = _mm256_or_si256(low, _mm256_slli_epi32(Load256(zero_points + 8 * i), 16)); });
+    return f;
+  }
+  static AQ_INLINE void FinishWords(const uint16_t* words, const PairFactors& f, int32_t row_sum, const int32_t* bias,
+                                    int32_t* out) {
+    const __m256i both = Load256(words), odd = Load256(words + 16);
+    const __m256i even = _mm256_sub_epi16(both, _mm256_slli_epi16(odd, 8));
+    const __m256i minus_row = _mm256_set1_epi16(static_cast<short>(-row_sum));
+    const __m256i columns[4] = {_mm256_unpacklo_epi16(even, minus_row), _mm256_unpackhi_epi16(even, minus_row),
+                                _mm256_unpacklo_epi16(odd, minus_row), _mm256_unpackhi_epi16(odd, minus_row)};
+    Unroll<4>([&](auto i) AQ_LAMBDA {
+      Store256(out + 8 * i, _mm256_add_epi32(Load256(bias + 8 * i), _mm256_madd_epi16(columns[i], f.v[i])));
+    });
   }
 };
 

@@ -269,5 +269,71 @@ struct NeonBase {
 #endif
 };
 
+#if defined(__aarch64__)
+// Looks up pairs; columns in order. (armv7 takes two instructions to look up eight bytes and has half the registers.)
+struct NeonPairs : NeonBase {
+  static constexpr int kAccRows = 1, kAccCols = 16, kKr = 1, kBytes = 16;
+  static constexpr int kActivationFlip = 0;
+  using Bytes = uint8x16_t;
+  using Pairs = uint8x16_t;
+  using PairRow = uint8x16_t;
+  using ByteSums = uint8x16_t;
+  struct PairFactors {
+    int16_t factor;
+    int16x8_t zero_points[2];
+  };
+  static constexpr size_t kPackCodes = 32;
+  using CodeSums = uint16x8_t;
+  static AQ_INLINE CodeSums ZeroCodeSums() { return vdupq_n_u16(0); }
+  static AQ_INLINE CodeSums PackCodes(CodeSums sums, const uint8_t* codes, uint8_t* pairs) {
+    const uint8x16x2_t a = vld2q_u8(codes);
+    vst1q_u8(pairs, vorrq_u8(vshlq_n_u8(a.val[0], 4), vshlq_n_u8(a.val[1], 6)));
+    return vpadalq_u8(sums, vaddq_u8(a.val[0], a.val[1]));
+  }
+  static AQ_INLINE uint16_t TotalOf(CodeSums sums) { return vaddvq_u16(sums); }
+
+  static AQ_INLINE Bytes LoadBytes(const uint8_t* p) { return vld1q_u8(p); }
+  template <int kBits, int kStep>
+  static AQ_INLINE Pairs UnpackPairs(Bytes b) {
+    if constexpr (kBits == 4) return b;
+    return kStep == 0 ? vandq_u8(b, vdupq_n_u8(15)) : vshrq_n_u8(b, 4);
+  }
+  static AQ_INLINE void StorePairs(uint8_t* p, Pairs a) { vst1q_u8(p, a); }
+  static AQ_INLINE PairRow LoadPairRow(const uint8_t* products) { return vld1q_u8(products); }
+  static AQ_INLINE ByteSums StartBytes(uint8_t value) { return vdupq_n_u8(value); }
+  static AQ_INLINE ByteSums LookUpAdd(ByteSums sums, PairRow products, Pairs index) {
+    sums = vaddq_u8(sums, vqtbl1q_u8(products, index));
+    __asm__("" : "+w"(sums));  // or gcc adds products to each other first, and runs out of registers
+    return sums;
+  }
+  static AQ_INLINE void StartWords(uint16_t* words, uint16_t value) {
+    vst1q_u16(words, vdupq_n_u16(value));
+    vst1q_u16(words + 8, vdupq_n_u16(value));
+  }
+  static AQ_INLINE void AddToWords(ByteSums sums, uint16_t* words) {
+    vst1q_u16(words, vaddw_u8(vld1q_u16(words), vget_low_u8(sums)));
+    vst1q_u16(words + 8, vaddw_high_u8(vld1q_u16(words + 8), sums));
+  }
+  static AQ_INLINE PairFactors LoadPairFactors(int16_t factor, const int32_t* zero_points) {
+    PairFactors f = {factor, {vdupq_n_s16(0), vdupq_n_s16(0)}};
+    if (zero_points == nullptr) return f;
+    f.zero_points[0] = neon::EvenShorts(vld1q_s32(zero_points), vld1q_s32(zero_points + 4));
+    f.zero_points[1] = neon::EvenShorts(vld1q_s32(zero_points + 8), vld1q_s32(zero_points + 12));
+    return f;
+  }
+  static AQ_INLINE void FinishWords(const uint16_t* words, const PairFactors& f, int32_t row_sum, const int32_t* bias,
+                                    int32_t* out) {
+    const int16_t row = static_cast<int16_t>(row_sum);
+    Unroll<2>([&](auto half) AQ_LAMBDA {
+      const int16x8_t sums = vreinterpretq_s16_u16(vld1q_u16(words + 8 * half)), zero = f.zero_points[half];
+      const int32x4_t low = vmlal_n_s16(vld1q_s32(bias + 8 * half), vget_low_s16(sums), f.factor);
+      const int32x4_t high = vmlal_high_n_s16(vld1q_s32(bias + 8 * half + 4), sums, f.factor);
+      vst1q_s32(out + 8 * half, vmlsl_n_s16(low, vget_low_s16(zero), row));
+      vst1q_s32(out + 8 * half + 4, vmlsl_high_n_s16(high, zero, row));
+    });
+  }
+};
+#endif
+
 }  // namespace
 }  // namespace aq

@@ -102,10 +102,10 @@ struct NeonSum16 : NeonColumns<kFlip> {
     Unroll<4>([&](auto j) AQ_LAMBDA { acc.v[j] = neon::MultiplyAddHighHalves(acc.v[j], a, w.v[j]); });
     return acc;
   }
-  static AQ_INLINE void AddWidened(const Acc& acc, int32_t* out) {
+  static AQ_INLINE void AddWidened(const Acc& acc, const int32_t* from, int32_t* out) {
     typename Base::Acc sums;
     Unroll<4>([&](auto j) AQ_LAMBDA { sums.v[j] = vpaddlq_s16(acc.v[j]); });
-    vst1q_s32(out, vaddq_s32(vld1q_s32(out), Base::SumColumns(sums)));
+    vst1q_s32(out, vaddq_s32(vld1q_s32(from), Base::SumColumns(sums)));
   }
 };
 
@@ -117,11 +117,11 @@ struct NeonSum8 : NeonColumns<0> {
     Unroll<4>([&](auto j) AQ_LAMBDA { acc.v[j] = vmlaq_s8(acc.v[j], a, w.v[j]); });
     return acc;
   }
-  static AQ_INLINE void AddWidened(const Acc& acc, int32_t* out) {
+  static AQ_INLINE void AddWidened(const Acc& acc, const int32_t* from, int32_t* out) {
     int16x8_t pairs[4];  // sums of sixteen int8 fit int16
     Unroll<4>([&](auto j) AQ_LAMBDA { pairs[j] = vpaddlq_s8(acc.v[j]); });
     const int16x8_t sums = neon::AddPairs(neon::AddPairs(pairs[0], pairs[1]), neon::AddPairs(pairs[2], pairs[3]));
-    vst1q_s32(out, vaddq_s32(vld1q_s32(out), vpaddlq_s16(sums)));
+    vst1q_s32(out, vaddq_s32(vld1q_s32(from), vpaddlq_s16(sums)));
   }
 };
 

@@ -66,9 +66,11 @@ struct Scalar {
   }
   static AQ_INLINE void StoreAcc(Acc acc, int32_t* out, size_t /*stride*/) { *out = acc; }
   // Optional members; an ISA that has them gets more from the loops:
-  // - sums in int16 (gemm_tile.h, kSumsInInt16): Acc ZeroAcc(), void AddWidened(Acc, int32_t* out): out += the sums of
-  //   acc. Then Dot may wrap after GemmTile::widen_steps steps, and LoadBias and StoreAcc are not needed. The bound
-  //   counts, per column, sums of the products of adjacent k (0 and 1, 2 and 3, ... of each step of kKr).
+  // - sums in int16 (gemm_tile.h, kSumsInInt16): Acc ZeroAcc(), void AddWidened(Acc, const int32_t* from, int32_t*
+  // out):
+  //   out = from + the sums of acc. Then Dot may wrap after GemmTile::widen_steps steps, and LoadBias and StoreAcc are
+  //   not needed. The bound counts, per column, sums of the products of adjacent k (0 and 1, 2 and 3, ... of each step
+  //   of kKr).
   // - panel decoders (decode_panel.h): Weights LoadZeroPoints(const int8_t*), Weights Subtract(Weights, Weights),
   //   void StoreWeights(uint8_t*, Weights), of kBytes bytes (or twice that for 16-bit weights).
   // - int TilesAtOnce(int rows) (gemm_tile.h): vectors of columns whose sums fit the registers; wider tiles are worked
@@ -256,6 +258,54 @@ struct Scalar {
   // ---- Look-up of kLookupStep codes in a table of 256 ----
   static constexpr size_t kLookupStep = 1;
   static AQ_INLINE void Lookup(const uint8_t* in, const uint8_t* table, uint8_t* out) { *out = table[*in]; }
+};
+
+// ---- Matrix multiply by looking up pairs (lookup_tile.h); sums of kAccCols columns in bytes, then in 16-bit words
+// ----
+struct ScalarPairs : Scalar {
+  static constexpr int kKr = 1, kBytes = 1;
+  using Bytes = uint8_t;
+  using Pairs = uint8_t;           // the codes of two weights of each column
+  using PairRow = const uint8_t*;  // sixteen products
+  using ByteSums = uint8_t;
+  struct PairFactors {
+    int32_t factor, zero_point;
+  };
+  // kPackCodes activations -> half as many bytes 16 * (a0 + 4 * a1); sums += the activations.
+  static constexpr size_t kPackCodes = 4;
+  using CodeSums = int32_t;
+  static AQ_INLINE CodeSums ZeroCodeSums() { return 0; }
+  static AQ_INLINE CodeSums PackCodes(CodeSums sums, const uint8_t* codes, uint8_t* pairs) {
+    pairs[0] = static_cast<uint8_t>(codes[0] << 4 | codes[1] << 6);
+    pairs[1] = static_cast<uint8_t>(codes[2] << 4 | codes[3] << 6);
+    return sums + codes[0] + codes[1] + codes[2] + codes[3];
+  }
+  static AQ_INLINE uint16_t TotalOf(CodeSums sums) { return static_cast<uint16_t>(sums); }
+
+  static AQ_INLINE Bytes LoadBytes(const uint8_t* p) { return *p; }
+  // 2: pair kStep of packed codes; 4: bytes are pairs already.
+  template <int kBits, int kStep>
+  static AQ_INLINE Pairs UnpackPairs(Bytes b) {
+    return kBits == 2 ? static_cast<uint8_t>(b >> (4 * kStep) & 15) : b;
+  }
+  static AQ_INLINE PairRow LoadPairRow(const uint8_t* products) { return products; }  // aligned to 16
+  static AQ_INLINE ByteSums StartBytes(uint8_t value) { return value; }
+  static AQ_INLINE ByteSums LookUpAdd(ByteSums sums, PairRow products, Pairs index) {
+    return static_cast<uint8_t>(sums + products[index]);
+  }
+  // Words of kAccCols columns, in an order of the ISA's own: all `value`, += sums. They wrap.
+  static AQ_INLINE void StartWords(uint16_t* words, uint16_t value) { *words = value; }
+  static AQ_INLINE void AddToWords(ByteSums sums, uint16_t* words) { *words = static_cast<uint16_t>(*words + sums); }
+  // Null: zero points are 0.
+  static AQ_INLINE PairFactors LoadPairFactors(int16_t factor, const int32_t* zero_points) {
+    return {factor, zero_points != nullptr ? *zero_points : 0};
+  }
+  // out = bias + factor * int16(words) - zero_point * row_sum, columns in order.
+  static AQ_INLINE void FinishWords(const uint16_t* words, const PairFactors& f, int32_t row_sum, const int32_t* bias,
+                                    int32_t* out) {
+    const int32_t sum = f.factor * static_cast<int16_t>(*words) - f.zero_point * row_sum;
+    *out = WrapAdd(*bias, sum);
+  }
 };
 
 }  // namespace

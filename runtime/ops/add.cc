@@ -43,9 +43,9 @@ Status ValidateAdd(const OpContext& op, uint64_t* work) {
   return {};
 }
 
-void PrepareAdd(const OpContext& op, IsaSet isas, ConstantMemory* memory, PreparedOp* prepared) {
+void PrepareAdd(const OpContext& op, const Target& target, ConstantMemory* memory, PreparedOp* prepared) {
   State state;
-  state.kernels = SelectRowKernels(isas);
+  state.kernels = SelectRowKernels(target.isas);
   state.outputs = op.op.outputs.size();
   state.channels = static_cast<size_t>(op.output(0).channels());
   for (uint32_t i = 0; i < state.outputs; ++i) {

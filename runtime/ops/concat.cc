@@ -93,12 +93,12 @@ Status ValidateConcat(const OpContext& op, uint64_t* work) {
   return {};
 }
 
-void PrepareConcat(const OpContext& op, IsaSet isas, ConstantMemory* memory, PreparedOp* prepared) {
+void PrepareConcat(const OpContext& op, const Target& target, ConstantMemory* memory, PreparedOp* prepared) {
   const Tensor& out = op.output(0);
   const size_t axis = AxisOf(op);
   const size_t last = static_cast<size_t>(out.shape.rank - 1);
   State state;
-  state.kernels = SelectRowKernels(isas);
+  state.kernels = SelectRowKernels(target.isas);
   state.count = op.op.inputs.size();
   state.out_stride = static_cast<size_t>(Product(out.shape, axis, last + 1));
   Part* parts = memory->Take<Part>(state.count);

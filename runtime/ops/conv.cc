@@ -37,8 +37,8 @@ Status ValidateConv2D(const OpContext& op, uint64_t* work) {
   return ValidateLayer(op, ConvLayer(op), work);
 }
 
-void PrepareConv2D(const OpContext& op, IsaSet isas, ConstantMemory* memory, PreparedOp* prepared) {
-  PrepareLayer(op, ConvLayer(op), isas, memory, prepared);
+void PrepareConv2D(const OpContext& op, const Target& target, ConstantMemory* memory, PreparedOp* prepared) {
+  PrepareLayer(op, ConvLayer(op), target, memory, prepared);
 }
 
 }  // namespace aq

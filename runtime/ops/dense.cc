@@ -30,8 +30,8 @@ Status ValidateDense(const OpContext& op, uint64_t* work) {
   return ValidateLayer(op, DenseLayer(op), work);
 }
 
-void PrepareDense(const OpContext& op, IsaSet isas, ConstantMemory* memory, PreparedOp* prepared) {
-  PrepareLayer(op, DenseLayer(op), isas, memory, prepared);
+void PrepareDense(const OpContext& op, const Target& target, ConstantMemory* memory, PreparedOp* prepared) {
+  PrepareLayer(op, DenseLayer(op), target, memory, prepared);
 }
 
 }  // namespace aq

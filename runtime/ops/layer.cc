@@ -5,7 +5,10 @@
 #include <cstring>
 
 #include "kernels/depthwise/requantize_sums.h"
+#include "kernels/gemm/image_lines.h"
 #include "kernels/gemm/pack.h"
+#include "kernels/gemm/pairs.h"
+#include "kernels/winograd/select.h"
 #include "runtime/ops/quantized.h"
 #include "runtime/sizes.h"
 
@@ -55,9 +58,9 @@ const uint8_t* TakePadRow(const OpContext& op, const Layer& layer, ConstantMemor
 }
 
 struct ConvolutionState {
-  Convolution convolution;
+  Winograd winograd;  // the convolution itself is winograd.layer; without transforms it is computed directly
   bool has_residual = false;
-  size_t pixels = 0;
+  size_t pixels = 0;           // or windows of pixels
   bool splits_panels = false;  // units are pixels of panel after panel, else pixels
 };
 
@@ -67,8 +70,12 @@ constexpr size_t kFewPixels = 1024;
 void RunConvolution(const void* state, const RunArguments& arguments, size_t begin, size_t end, void* scratch) {
   const auto& s = *static_cast<const ConvolutionState*>(state);
   const auto run = [&](const ConvolveRange& range) {
-    ConvolvePart(s.convolution, arguments.inputs[0], s.has_residual ? arguments.inputs[1] : nullptr, arguments.outputs,
-                 range, scratch);
+    const uint8_t* residual = s.has_residual ? arguments.inputs[1] : nullptr;
+    if (s.winograd.transforms != nullptr) {
+      WinogradPart(s.winograd, arguments.inputs[0], residual, arguments.outputs, range, scratch);
+    } else {
+      ConvolvePart(s.winograd.layer, arguments.inputs[0], residual, arguments.outputs, range, scratch);
+    }
   };
   if (!s.splits_panels) return run({.m_begin = begin, .m_end = end});
   // The end of one panel, whole panels, the beginning of another.
@@ -105,28 +112,73 @@ WeightSource WeightsOf(const OpContext& op, const Layer& layer, size_t group) {
           .first_n = group * n,
           .n = n,
           .taps = static_cast<size_t>(shape.taps),
-          .k = static_cast<size_t>(shape.k)};
+          .k = static_cast<size_t>(shape.k),
+          .lines = LinesOf(layer.geometry, !weights.codebook() && !weights.zero_point())};
 }
 
-GemmChoice ChooseGemm(const OpContext& op, const Layer& layer, const WeightStatistics& statistics, IsaSet isas) {
+GemmShape GemmShapeOf(const OpContext& op, const Layer& layer, const WeightStatistics& statistics) {
   const ConvGeometry& g = layer.geometry;
-  WeightSource source = WeightsOf(op, layer, 0);
+  const WeightSource source = WeightsOf(op, layer, 0);
   const int32_t max_code = op.input(0).max_code();
-  GemmShape shape{.m = static_cast<size_t>(g.out_h) * static_cast<size_t>(g.out_w),
-                  .n = source.n,
-                  .k = source.k,
-                  .taps = source.taps,
-                  .weight_bits = source.bits,
-                  .max_code = max_code,
-                  .max_pair = 2 * statistics.max_magnitude * max_code,
-                  .has_zero_points = statistics.has_zero_points,
-                  .fits_int8 = statistics.fits_int8,
-                  .max_weight = statistics.max_weight};
-  const GemmChoice choice = SelectGemm(shape, isas);
-  if (choice.kernel->max_pair == INT32_MAX) return choice;
-  source.n = static_cast<size_t>(g.out_c);  // all groups: worth the pass only for kernels that ask
-  shape.widen_steps = CountWidenSteps(source, max_code);
-  return SelectGemm(shape, isas);
+  return {.m = static_cast<size_t>(g.out_h) * static_cast<size_t>(g.out_w),
+          .n = source.n,
+          .k = source.k,
+          .taps = source.taps,
+          .lines = source.lines,
+          .weight_bits = source.bits,
+          .max_code = max_code,
+          .max_pair = 2 * statistics.max_magnitude * max_code,
+          .has_zero_points = statistics.has_zero_points,
+          .fits_int8 = statistics.fits_int8,
+          .max_weight = statistics.max_weight,
+          .widen_steps = static_cast<size_t>(INT16_MAX / std::max(2 * statistics.max_weight * max_code, 1))};
+}
+
+GemmChoice ChooseLookup(const OpContext& op, const Layer& layer, IsaSet isas, GemmShape* shape) {
+  if (layer.geometry.groups != 1) return {};
+  shape->lookup_steps = LeastLookupSteps(WeightsOf(op, layer, 0), shape->max_code);
+  return SelectGemm(*shape, isas, Technique::kLookup);
+}
+
+// A tile, of the layer or of its Winograd products.
+struct LayerChoice {
+  GemmChoice gemm;
+  WinogradChoice winograd;  // with transforms: the technique is Winograd
+};
+
+// The cheapest technique, or the one that is asked for if it applies. Costs of what was looked at.
+LayerChoice ChooseLayer(const OpContext& op, const Layer& layer, const WeightStatistics& statistics,
+                        const Target& target, uint64_t costs[kTechniqueCount]) {
+  GemmShape shape = GemmShapeOf(op, layer, statistics);
+  LayerChoice choice{SelectGemm(shape, target.isas), {}};
+  uint64_t least = GemmCost(choice.gemm, shape) * static_cast<uint64_t>(layer.geometry.groups);
+  costs[static_cast<int>(Technique::kDirect)] = least;
+  // Whether to take a technique of this cost.
+  const auto takes = [&](Technique technique, uint64_t cost) {
+    costs[static_cast<int>(technique)] = cost;
+    const bool is_taken = target.technique == technique || (!target.technique && cost < least);
+    if (is_taken) least = cost;
+    return is_taken;
+  };
+  const GemmChoice lookup = ChooseLookup(op, layer, target.isas, &shape);
+  if (lookup.kernel != nullptr && takes(Technique::kLookup, GemmCost(lookup, shape))) choice.gemm = lookup;
+  const int32_t acc_bound = *std::max_element(statistics.acc_bound.begin(), statistics.acc_bound.end());
+  const WinogradChoice winograd =
+      SelectWinograd(layer.geometry, WeightsOf(op, layer, 0), shape.max_code, acc_bound, target.isas);
+  if (winograd.transforms != nullptr && takes(Technique::kWinograd, winograd.cost)) return {winograd.gemm, winograd};
+  return choice;
+}
+
+// How long these very weights may be summed in few bits: a pass over them that the choice did without.
+void CountSteps(const OpContext& op, const Layer& layer, bool has_zero_points, GemmChoice* choice) {
+  const GemmKernel& kernel = *choice->kernel;
+  WeightSource source = WeightsOf(op, layer, 0);
+  source.n = static_cast<size_t>(layer.geometry.out_c);  // all groups
+  if (LooksUp(kernel)) {
+    choice->widen_steps = CountLookupSteps(source, op.input(0).max_code());
+  } else if (CountsSteps(kernel) && (choice->decoder != nullptr || !has_zero_points)) {
+    choice->widen_steps = CountWidenSteps(source, op.input(0).max_code());
+  }
 }
 
 // Packed weights, and bias and zero points per packed column, group by group.
@@ -136,9 +188,13 @@ void TakePackedWeights(const OpContext& op, const Layer& layer, bool has_zero_po
   const size_t groups = static_cast<size_t>(layer.geometry.groups);
   const WeightSource first = WeightsOf(op, layer, 0);
   const size_t columns = PackedColumns(kernel, first.n), kr = static_cast<size_t>(kernel.kr);
-  const bool decodes = convolution->decoder != nullptr, sums_rows = has_zero_points && !decodes;
+  const bool looks_up = LooksUp(kernel);
+  const PairTable table = looks_up ? MakePairTable(first.codebook) : PairTable();
+  const bool decodes = convolution->decoder != nullptr && !looks_up;
+  const bool sums_rows = (has_zero_points && !decodes) || table.centre != 0;
 
   convolution->weight_bits = first.bits;
+  convolution->lines = first.lines;
   convolution->packed_group_bytes =
       (PackedBytes(kernel, first) + kMemoryAlignment - 1) / kMemoryAlignment * kMemoryAlignment;
   uint8_t* packed = memory->Take<uint8_t>(uint64_t{groups} * convolution->packed_group_bytes);
@@ -149,13 +205,15 @@ void TakePackedWeights(const OpContext& op, const Layer& layer, bool has_zero_po
   convolution->bias = bias;
   convolution->weight_zero_points = row_zero_points;
   convolution->decode_zero_points = decode_zero_points;
+  convolution->pairs = looks_up ? memory->Store(table) : nullptr;
   if (memory->is_measuring()) return;
 
   ExpandCodebook(first.bits, first.codebook, convolution->codebook);
   for (size_t group = 0; group < groups; ++group) {
     WeightSource source = WeightsOf(op, layer, group);
     for (size_t i = 0; sums_rows && i < first.n; ++i) {
-      row_zero_points[group * columns + i] = source.zero_points[source.first_n + i];
+      const int32_t zero = source.zero_points != nullptr ? source.zero_points[source.first_n + i] : 0;
+      row_zero_points[group * columns + i] = zero - table.centre;
     }
     if (!decodes) source.zero_points = nullptr;
     PackWeights(source, kernel, packed + group * convolution->packed_group_bytes);
@@ -164,32 +222,54 @@ void TakePackedWeights(const OpContext& op, const Layer& layer, bool has_zero_po
   }
 }
 
-void PrepareConvolution(const OpContext& op, const Layer& layer, const WeightStatistics& statistics, IsaSet isas,
-                        ConstantMemory* memory, PreparedOp* prepared) {
+// Transforms, offsets and biases beside the packed weights.
+void TakeWinograd(const OpContext& op, const Layer& layer, const WinogradChoice& choice, ConstantMemory* memory,
+                  Winograd* winograd) {
+  const WinogradForm& form = *choice.transforms->form;
+  const GemmKernel& kernel = *choice.gemm.kernel;
+  const size_t columns = PackedColumns(kernel, static_cast<size_t>(layer.geometry.out_c));
+  int32_t* bias = memory->Take<int32_t>(static_cast<uint64_t>(form.out * form.out) * columns);
+  winograd->transforms = choice.transforms;
+  winograd->bias = bias;
+  for (int p = 0; p < form.products(); ++p) {
+    winograd->offsets[p] = choice.bounds.offsets[p];
+    winograd->widen_steps[p] = CountsSteps(kernel) ? choice.bounds.widen_steps[p] : choice.gemm.widen_steps;
+  }
+  if (memory->is_measuring()) return;
+  WinogradBias(form, WeightsOf(op, layer, 0), choice.bounds.offsets, kernel.activation_flip,
+               layer.weights->bias()->data(), columns, bias);
+}
+
+void PrepareConvolution(const OpContext& op, const Layer& layer, const WeightStatistics& statistics,
+                        const Target& target, ConstantMemory* memory, PreparedOp* prepared) {
   ConvolutionState state;
   state.has_residual = HasResidual(op);
-  Convolution& convolution = state.convolution;
+  Convolution& convolution = state.winograd.layer;
   convolution.geometry = layer.geometry;
-  const GemmChoice choice = ChooseGemm(op, layer, statistics, isas);
-  convolution.kernel = choice.kernel;
-  convolution.decoder = choice.decoder;
-  convolution.widen_steps = choice.widen_steps;
+  LayerChoice choice = ChooseLayer(op, layer, statistics, target, prepared->costs);
+  const bool uses_winograd = choice.winograd.transforms != nullptr;
+  if (!uses_winograd && !memory->is_measuring()) CountSteps(op, layer, statistics.has_zero_points, &choice.gemm);
+  convolution.kernel = choice.gemm.kernel;
+  convolution.decoder = choice.gemm.decoder;
+  convolution.widen_steps = choice.gemm.widen_steps;
   TakePackedWeights(op, layer, statistics.has_zero_points, memory, &convolution);
+  if (uses_winograd) TakeWinograd(op, layer, choice.winograd, memory, &state.winograd);
   convolution.requantize = TakeLayerRequantize(op, statistics.acc_bound, memory);
   convolution.outputs = static_cast<int>(op.op.outputs.size());
   convolution.pad_row = TakePadRow(op, layer, memory);
   const size_t nr = static_cast<size_t>(convolution.kernel->nr);
-  state.pixels = prepared->units;
-  state.splits_panels = layer.geometry.groups == 1 && state.pixels < kFewPixels;
+  state.pixels = uses_winograd ? WinogradWindows(state.winograd) : prepared->units;
+  state.splits_panels = layer.geometry.groups == 1 && prepared->units < kFewPixels;
+  prepared->units = state.pixels;
   if (state.splits_panels)
     prepared->units *= PackedColumns(*convolution.kernel, static_cast<size_t>(layer.geometry.out_c)) / nr;
-  prepared->kernel = convolution.kernel->name;
-  prepared->scratch_bytes = ConvolveScratchBytes(convolution);
+  prepared->kernel = uses_winograd ? choice.winograd.transforms->name : convolution.kernel->name;
+  prepared->scratch_bytes = uses_winograd ? WinogradScratchBytes(state.winograd) : ConvolveScratchBytes(convolution);
   prepared->run = RunConvolution;
   prepared->state = memory->Store(state);
 }
 
-void PrepareDepthwise(const OpContext& op, const Layer& layer, const WeightStatistics& statistics, IsaSet isas,
+void PrepareDepthwise(const OpContext& op, const Layer& layer, const WeightStatistics& statistics, const Target& target,
                       ConstantMemory* memory, PreparedOp* prepared) {
   const ConvGeometry& g = layer.geometry;
   WeightSource source = WeightsOf(op, layer, 0);
@@ -201,7 +281,7 @@ void PrepareDepthwise(const OpContext& op, const Layer& layer, const WeightStati
   Depthwise& depthwise = state.depthwise;
   depthwise.geometry = g;
   const int32_t max_code = op.input(0).max_code();
-  depthwise.kernel = SelectDepthwise(FitsInt16Sums(source, max_code), isas);
+  depthwise.kernel = SelectDepthwise(FitsInt16Sums(source, max_code), target.isas);
   uint8_t* weights = memory->Take<uint8_t>(DepthwiseWeightBytes(*depthwise.kernel, source.taps, source.n));
   int32_t* bias = memory->Take<int32_t>(padded);
   depthwise.weights = weights;
@@ -272,7 +352,8 @@ Status ValidateLayer(const OpContext& op, const Layer& layer, uint64_t* work) {
   return {};
 }
 
-void PrepareLayer(const OpContext& op, const Layer& layer, IsaSet isas, ConstantMemory* memory, PreparedOp* prepared) {
+void PrepareLayer(const OpContext& op, const Layer& layer, const Target& target, ConstantMemory* memory,
+                  PreparedOp* prepared) {
   // The weights were checked at load. This second pass finds the bounds again, which are not worth keeping; a mapped
   // file that has changed meanwhile gives wrong numbers, nothing worse.
   WeightStatistics statistics;
@@ -282,9 +363,9 @@ void PrepareLayer(const OpContext& op, const Layer& layer, IsaSet isas, Constant
   prepared->units = static_cast<size_t>(layer.geometry.out_h) * static_cast<size_t>(layer.geometry.out_w);
   prepared->macs = prepared->work = MacsOf(layer.geometry);
   if (IsDepthwise(layer.geometry)) {
-    PrepareDepthwise(op, layer, statistics, isas, memory, prepared);
+    PrepareDepthwise(op, layer, statistics, target, memory, prepared);
   } else {
-    PrepareConvolution(op, layer, statistics, isas, memory, prepared);
+    PrepareConvolution(op, layer, statistics, target, memory, prepared);
   }
 }
 

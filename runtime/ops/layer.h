@@ -18,6 +18,6 @@ struct Layer {
 
 // The geometry is checked already; this checks groups, weights, padding codes, residual, outputs and requantisation.
 Status ValidateLayer(const OpContext& op, const Layer& layer, uint64_t* work);
-void PrepareLayer(const OpContext& op, const Layer& layer, IsaSet isas, ConstantMemory* memory, PreparedOp* prepared);
+void PrepareLayer(const OpContext& op, const Layer& layer, const Target& target, ConstantMemory* memory, PreparedOp* prepared);
 
 }  // namespace aq

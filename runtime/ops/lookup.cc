@@ -36,10 +36,10 @@ Status ValidateLookup(const OpContext& op, uint64_t* work) {
   return {};
 }
 
-void PrepareLookup(const OpContext& op, IsaSet isas, ConstantMemory* memory, PreparedOp* prepared) {
+void PrepareLookup(const OpContext& op, const Target& target, ConstantMemory* memory, PreparedOp* prepared) {
   const auto table = Elements(op.op.table->attributes_as_Lookup()->table());
   State state;
-  state.kernels = SelectRowKernels(isas);
+  state.kernels = SelectRowKernels(target.isas);
   std::copy(table.begin(), table.end(), state.table);
   std::fill(state.table + table.size(), state.table + 256, table.back());  // codes above the input's bits do not occur
   prepared->kernel = state.kernels->name;

@@ -46,9 +46,9 @@ Status ValidateMul(const OpContext& op, uint64_t* work) {
   return {};
 }
 
-void PrepareMul(const OpContext& op, IsaSet isas, ConstantMemory* memory, PreparedOp* prepared) {
+void PrepareMul(const OpContext& op, const Target& target, ConstantMemory* memory, PreparedOp* prepared) {
   State state;
-  state.kernels = SelectRowKernels(isas);
+  state.kernels = SelectRowKernels(target.isas);
   state.channels = static_cast<size_t>(op.output(0).channels());
   state.zero_a = op.input(0).zero_point;
   state.zero_b = op.input(1).zero_point;

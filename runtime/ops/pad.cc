@@ -43,7 +43,7 @@ Status ValidatePad(const OpContext& op, uint64_t* work) {
   return {};
 }
 
-void PreparePad(const OpContext& op, IsaSet, ConstantMemory* memory, PreparedOp* prepared) {
+void PreparePad(const OpContext& op, const Target&, ConstantMemory* memory, PreparedOp* prepared) {
   const auto before = Elements(op.op.table->attributes_as_Pad()->before());
   const Tensor& in = op.input(0);
   const Tensor& out = op.output(0);

@@ -112,7 +112,7 @@ Status ValidatePool(const OpContext& op, uint64_t* work) {
   return {};
 }
 
-void PreparePool(const OpContext& op, IsaSet isas, ConstantMemory* memory, PreparedOp* prepared) {
+void PreparePool(const OpContext& op, const Target& target, ConstantMemory* memory, PreparedOp* prepared) {
   const schema::Pool& table = TableOf(op);
   const Image in = ImageOf(op.input(0).shape), out = ImageOf(op.output(0).shape);
   Pooling state;
@@ -120,7 +120,7 @@ void PreparePool(const OpContext& op, IsaSet isas, ConstantMemory* memory, Prepa
   state.is_average = IsAverage(op);
   state.count_include_pad = table.count_include_pad();
   state.input_zero_point = op.input(0).zero_point;
-  state.kernels = SelectRowKernels(isas);
+  state.kernels = SelectRowKernels(target.isas);
   if (state.is_average) state.requantize = TakePoolRequantize(op, state.geometry, memory);
   prepared->kernel = state.kernels->name;
   prepared->units = static_cast<size_t>(out.h) * static_cast<size_t>(out.w);

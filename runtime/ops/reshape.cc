@@ -24,7 +24,7 @@ Status ValidateReshape(const OpContext& op, uint64_t* work) {
                     elements);
 }
 
-void PrepareReshape(const OpContext& op, IsaSet, ConstantMemory*, PreparedOp* prepared) {
+void PrepareReshape(const OpContext& op, const Target&, ConstantMemory*, PreparedOp* prepared) {
   prepared->kernel = "copy";
   prepared->units = op.output(0).bytes;
   prepared->work = op.output(0).elements;

@@ -35,7 +35,7 @@ Status ValidateSlice(const OpContext& op, uint64_t* work) {
   return {};
 }
 
-void PrepareSlice(const OpContext& op, IsaSet, ConstantMemory* memory, PreparedOp* prepared) {
+void PrepareSlice(const OpContext& op, const Target&, ConstantMemory* memory, PreparedOp* prepared) {
   const auto begin = Elements(op.op.table->attributes_as_Slice()->begin());
   const auto stride = Elements(op.op.table->attributes_as_Slice()->stride());
   const auto in_strides = DenseStrides(op.input(0).shape);

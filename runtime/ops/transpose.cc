@@ -34,7 +34,7 @@ Status ValidateTranspose(const OpContext& op, uint64_t* work) {
   return CheckShape(op, 0, expected.span());
 }
 
-void PrepareTranspose(const OpContext& op, IsaSet, ConstantMemory* memory, PreparedOp* prepared) {
+void PrepareTranspose(const OpContext& op, const Target&, ConstantMemory* memory, PreparedOp* prepared) {
   const auto permutation = Elements(op.op.table->attributes_as_Transpose()->permutation());
   const auto in_strides = DenseStrides(op.input(0).shape);
   const Tensor& out = op.output(0);

@@ -62,6 +62,18 @@ TEST(Layers, JsonHasTheLayersTheirTotalAndNullForPeersNotAskedFor) {
   EXPECT_EQ(json["ratio"], (Json{{"xnnpack", nullptr}, {"onednn", nullptr}}));
 }
 
+TEST(Layers, AFilterKeepsThoseWhoseNamesMatch) {
+  const Json json = BenchJson({"--layers", "resnet18", "--bits", "w2a2", "--benchmark-filter", "1x1 64-|512-512"});
+  ASSERT_EQ(json["layers"].size(), 2u);
+  EXPECT_EQ(json["layers"][0]["name"], "conv 1x1 64-128 /2 @56");
+  EXPECT_EQ(json["layers"][1]["name"], "conv 3x3 512-512 @7");
+  for (const char* filter : {"no such layer", "("}) {
+    const ProcessResult result = Bench({"--layers", "resnet18", "--benchmark-filter", filter});
+    EXPECT_EQ(result.exit_code, kExitUsage) << filter;
+    EXPECT_NE(result.err.find(filter), std::string::npos) << result.err;
+  }
+}
+
 class LayersAgainst : public testing::TestWithParam<std::string> {};
 
 TEST_P(LayersAgainst, APeerGivesItsTimesAndTheRatioOfTheTotals) {

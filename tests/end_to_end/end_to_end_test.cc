@@ -79,7 +79,20 @@ TEST(ResNet20, IsBitExactOnEveryInstructionSetAndThreadCount) {
       ASSERT_EQ(result.exit_code, 0) << isa << result.err;
       EXPECT_EQ(json::parse(result.out), expected) << isa << " " << threads;
     }
+    for (const std::string technique : {"direct", "winograd"}) {
+      const ProcessResult result = fixture.Eval({}, {"AQ_ISA=" + isa, "AQ_KERNEL=" + technique});
+      ASSERT_EQ(result.exit_code, 0) << technique << result.err;
+      EXPECT_EQ(json::parse(result.out), expected) << isa << " " << technique;
+      const ProcessResult plan = Aq({"inspect", fixture.model, "--plan"}, {"AQ_ISA=" + isa, "AQ_KERNEL=" + technique});
+      const bool is_winograd = technique == "winograd" && isa != "scalar";
+      EXPECT_EQ(plan.out.find("_winograd_2x2 ") != std::string::npos, is_winograd) << plan.out;
+      EXPECT_NE(plan.out.find("direct 1.00"), std::string::npos) << plan.out;
+    }
   }
+  const ProcessResult unknown = fixture.Eval({}, {"AQ_KERNEL=fast"});
+  EXPECT_EQ(unknown.exit_code, 2);
+  EXPECT_NE(unknown.err.find("\"fast\" is unknown, expected direct, lut or winograd"), std::string::npos)
+      << unknown.err;
 }
 
 TEST(ResNet20, CommandsAgreeOnAConvertedFile) {

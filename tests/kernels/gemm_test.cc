@@ -5,6 +5,8 @@
 #include <ostream>
 
 #include "kernels/gemm/convolve.h"
+#include "kernels/gemm/image_lines.h"
+#include "kernels/gemm/pairs.h"
 #include "platforms/cpu.h"
 #include "tests/kernels/convolution_case.h"
 
@@ -27,15 +29,16 @@ namespace {
 std::vector<GemmWay> AllWays() {
   std::vector<GemmWay> ways;
   for (const GemmKernel& kernel : AllGemmKernels()) {
-    if (kernel.weight_bits <= 8) ways.push_back({&kernel, nullptr});
+    if (kernel.weight_bits <= 8 && !(LooksUp(kernel) && kernel.weight_bits == 4)) ways.push_back({&kernel, nullptr});
     for (const PanelDecoder& decoder : AllDecoders()) {
-      if (decoder.isa == kernel.isa && decoder.weight_bits == kernel.weight_bits) ways.push_back({&kernel, &decoder});
+      if (FindDecoder(kernel, decoder.bits) == &decoder) ways.push_back({&kernel, &decoder});
     }
   }
   return ways;
 }
 
 size_t WidenSteps(const GemmKernel& kernel, const WeightSource& source, int32_t max_code) {
+  if (LooksUp(kernel)) return CountLookupSteps(source, max_code);
   if (kernel.kr == 4) return CountWidenSteps(source, max_code);
   int32_t max_weight = 0;
   const size_t row = source.taps * source.k;
@@ -59,10 +62,13 @@ std::string RunCase(Random& random, const ConvolutionCase& c, const GemmWay& way
                       .zero_points = c.file.weight_zero_points,
                       .n = static_cast<size_t>(g.out_c),
                       .taps = static_cast<size_t>(g.kernel_h * g.kernel_w),
-                      .k = static_cast<size_t>(g.in_c) / groups};
-  if (way.decoder == nullptr) source.zero_points = nullptr;
+                      .k = static_cast<size_t>(g.in_c) / groups,
+                      .lines = LinesOf(g, c.file.codebook == nullptr && c.file.weight_zero_points == nullptr)};
+  const bool looks_up = LooksUp(kernel), decodes = way.decoder != nullptr && !looks_up;
+  const PairTable pairs = looks_up ? MakePairTable(source.codebook) : PairTable();
+  if (!decodes) source.zero_points = nullptr;
   const size_t widen_steps = WidenSteps(kernel, source, c.max_code);
-  const size_t planes = kernel.weight_bits < 8 ? static_cast<size_t>(8 / kernel.weight_bits) : 1;
+  const size_t planes = looks_up ? 2 : kernel.weight_bits < 8 ? static_cast<size_t>(8 / kernel.weight_bits) : 1;
   if (kernel.max_pair < INT32_MAX && widen_steps < planes) return "the case does not suit the kernel";
   source.n = n;
   const size_t bytes = PackedBytes(kernel, source);
@@ -74,22 +80,25 @@ std::string RunCase(Random& random, const ConvolutionCase& c, const GemmWay& way
     PackWeights(source, kernel, packed.data() + group * bytes);
     PackBias(source, kernel, c.bias.data() + group * n, bias.data() + group * columns);
     PackZeroPoints(source, kernel, decode_zero_points.data() + group * columns * kr);
-    for (size_t i = 0; i < n && !c.zero_points.empty(); ++i) {
-      row_zero_points[group * columns + i] = c.zero_points[group * n + i];
+    for (size_t i = 0; i < n; ++i) {
+      const int32_t zero = c.zero_points.empty() ? 0 : c.zero_points[group * n + i];
+      row_zero_points[group * columns + i] = zero - pairs.centre;
     }
   }
   ConvolutionBuffers buffers(c);
-  const bool sums_rows = way.decoder == nullptr && !c.zero_points.empty();
+  const bool sums_rows = (!decodes && !c.zero_points.empty()) || pairs.centre != 0;
   Convolution convolution{.geometry = g,
                           .kernel = &kernel,
                           .decoder = way.decoder,
                           .widen_steps = widen_steps,
+                          .lines = source.lines,
                           .weight_bits = c.file.bits,
                           .packed = packed.data(),
                           .packed_group_bytes = bytes,
+                          .pairs = &pairs,
                           .bias = bias.data(),
                           .weight_zero_points = sums_rows ? row_zero_points.data() : nullptr,
-                          .decode_zero_points = decode_zero_points.data(),
+                          .decode_zero_points = decodes ? decode_zero_points.data() : nullptr,
                           .requantize = c.prepared.data(),
                           .outputs = c.file.outputs,
                           .pad_row = buffers.pad_row.data()};
@@ -188,6 +197,7 @@ TEST_P(GemmTable, EqualsReference) {
   if (!DetectIsas().Has(way.kernel->isa)) GTEST_SKIP() << "skipped: needs " << IsaName(way.kernel->isa);
   uint32_t seed = 1;
   for (const ConvGeometry& geometry : Geometries(*way.kernel)) {
+    if (LooksUp(*way.kernel) && geometry.groups > 1) continue;
     for (const CaseOptions& options : Features(way)) {
       Random random(++seed);
       const ConvolutionCase c(random, geometry, options);
@@ -201,6 +211,18 @@ TEST_P(GemmTable, EqualsReference) {
 
 INSTANTIATE_TEST_SUITE_P(AllRows, GemmTable, testing::ValuesIn(AllWays()),
                          [](const auto& info) { return info.param.name(); });
+
+TEST(LookUpTiles, EqualReferenceOnImagesOfManyStrips) {
+  Random random(1);
+  for (const ConvGeometry& geometry : {Geometry(40, 39, 400, 2, 3, 1, 1, 1, 1), Geometry(41, 40, 401, 1, 3, 2, 0, 2, 1),
+                                       Geometry(90, 41, 402, 1, 1, 2, 0, 1, 1)}) {
+    const ConvolutionCase c(random, geometry, {.weight_bits = 2, .max_code = 3, .has_weight_zero_points = true});
+    for (const GemmWay& way : AllWays()) {
+      if (!LooksUp(*way.kernel) || !DetectIsas().Has(way.kernel->isa)) continue;
+      ASSERT_EQ(RunCase(random, c, way), "") << way.name() << ", in " << geometry.in_h << "x" << geometry.in_w;
+    }
+  }
+}
 
 TEST(SelectGemm, TakesInt16SumsOnlyWhereTheWeightsAllow) {
   for (int bits : {2, 4, 8}) {

@@ -56,7 +56,7 @@ void LoadAndRun(const Bytes& file, Tally* tally) {
     ++tally->rejected;
     return;
   }
-  auto interpreter = Interpreter::Create(**loaded, {.isas = DetectIsas(), .isolate_tensors = true});
+  auto interpreter = Interpreter::Create(**loaded, {.target = {.isas = DetectIsas()}, .isolate_tensors = true});
   if (!interpreter.ok()) {
     ASSERT_EQ(interpreter.status().code(), Code::kLimit) << interpreter.status().message();
     ++tally->rejected;

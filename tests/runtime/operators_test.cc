@@ -87,8 +87,8 @@ TEST_P(Operators, EqualTheReferenceOnEveryIsaAndThreadCount) {
       SCOPED_TRACE(entry.name + " " + IsaName(static_cast<Isa>(isa)));
       const IsaSet usable = IsaSet().With(static_cast<Isa>(isa));
       for (const int threads : {1, 2}) {
-        RunAndCompare(expected, inputs, {.isas = usable, .num_threads = threads});
-        RunAndCompare(expected, inputs, {.isas = usable, .num_threads = threads, .isolate_tensors = true});
+        RunAndCompare(expected, inputs, {.target = {.isas = usable}, .num_threads = threads});
+        RunAndCompare(expected, inputs, {.target = {.isas = usable}, .num_threads = threads, .isolate_tensors = true});
       }
     }
   }
@@ -117,15 +117,59 @@ TEST(Interpreter, SplitsLargeLayersBetweenThreadsWithTheSameBits) {
   const auto inputs = RandomInputs(builder.model, 1);
   const auto tensors = RunReference(builder.model, builder.segments, inputs);
   for (const int threads : {1, 2, 3, 7}) {
-    RunAndCompare({*model, tensors}, inputs, {.isas = DetectIsas(), .num_threads = threads});
+    RunAndCompare({*model, tensors}, inputs, {.target = {.isas = DetectIsas()}, .num_threads = threads});
   }
 }
+
+// A 3x3 layer that direct tiles, look-up tiles (both of 2 bits) and Winograd can compute; few pixels are split by panels.
+class Techniques : public testing::TestWithParam<std::tuple<int, int, int>> {};
+
+TEST_P(Techniques, GiveTheSameBits) {
+  const auto [weight_bits, input_bits, side] = GetParam();
+  ModelBuilder builder(8);
+  const int32_t x = builder.Input({1, side, side, 64}, input_bits);
+  builder.Output(builder.Conv(x, {.n = 80,
+                                  .kernel_h = 3,
+                                  .kernel_w = 3,
+                                  .pad_top = 1,
+                                  .pad_left = 1,
+                                  .pad_bottom = 1,
+                                  .pad_right = 1,
+                                  .weight_bits = weight_bits,
+                                  .out_bits = {input_bits}})[0]);
+  const auto model = LoadOrDie(builder.Build());
+  const auto inputs = RandomInputs(builder.model, 3);
+  const auto tensors = RunReference(builder.model, builder.segments, inputs);
+  for (int isa = 0; isa < kIsaCount; ++isa) {
+    if (!DetectIsas().Has(static_cast<Isa>(isa))) continue;
+    std::string names;
+    IsaSet isas;
+    std::string error;
+    ASSERT_TRUE(LimitIsas(IsaName(static_cast<Isa>(isa)), DetectIsas(), &isas, &error)) << error;
+    for (int i = 0; i < kTechniqueCount; ++i) {
+      SCOPED_TRACE(std::string(IsaName(static_cast<Isa>(isa))) + " " + kTechniqueNames[i]);
+      const Target target{isas, static_cast<Technique>(i)};
+      for (const int threads : {1, 3}) {
+        RunAndCompare({*model, tensors}, inputs, {.target = target, .num_threads = threads, .isolate_tensors = true});
+      }
+      const auto interpreter = Interpreter::Create(*model, {.target = target});
+      ASSERT_TRUE(interpreter.ok());
+      names += std::string(" ") + (*interpreter)->op(0).kernel;
+    }
+    EXPECT_EQ(names.find("winograd") != std::string::npos, isa != 0) << names;
+    EXPECT_EQ(names.find("lut") != std::string::npos, weight_bits == 2 && input_bits == 2) << names;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Widths, Techniques,
+                         testing::Values(std::tuple(2, 2, 9), std::tuple(4, 4, 9), std::tuple(2, 4, 9),
+                                         std::tuple(4, 2, 9), std::tuple(2, 2, 34), std::tuple(4, 4, 34)));
 
 TEST(Interpreter, ClampsInputCodesAboveTheirBits) {
   ModelBuilder builder(6);
   builder.Output(builder.Lookup(builder.Input({1, 100}, 2), 8));
   const auto model = LoadOrDie(builder.Build());
-  auto interpreter = Interpreter::Create(*model, {.isas = IsaSet()});
+  auto interpreter = Interpreter::Create(*model, {.target = {}});
   ASSERT_TRUE(interpreter.ok());
   std::memset((*interpreter)->tensor(0), 255, 100);
   (*interpreter)->Run();
@@ -135,7 +179,7 @@ TEST(Interpreter, ClampsInputCodesAboveTheirBits) {
 
 TEST(Interpreter, PlanNamesOpsAndKernels) {
   const auto model = LoadOrDie(SmallNetwork().Build());
-  auto interpreter = Interpreter::Create(*model, {.isas = IsaSet()});
+  auto interpreter = Interpreter::Create(*model, {.target = {}});
   ASSERT_TRUE(interpreter.ok());
   const std::string text = (*interpreter)->plan().ToString(*model);
   EXPECT_NE(text.find("Conv2D"), std::string::npos) << text;

@@ -13,7 +13,7 @@ namespace {
 struct Flags {
   std::string model;
   std::string format = "text";
-  bool is_verify = false;
+  bool is_verify = false, is_plan = false;
 };
 
 int Inspect(const Flags& flags, const CommonFlags& common) {
@@ -24,10 +24,11 @@ int Inspect(const Flags& flags, const CommonFlags& common) {
   const TextPtr owner(description);
   if (status != AQ_OK) return Fail(Error(CodeOf(status), "%s: %s", flags.model.c_str(), aq_status_string(status)));
   std::fputs(description, stdout);
-  if (!flags.is_verify && !common.is_verbose) return kExitOk;
+  const bool shows_plan = flags.is_plan || common.is_verbose;
+  if (!flags.is_verify && !shows_plan) return kExitOk;
   const Result<SessionPtr> session = CreateSession(model.value().get(), 1, "");
   if (!session.ok()) return Fail(session.status());
-  if (common.is_verbose && flags.format == "text") std::fputs(aq_session_plan(session.value().get()), stdout);
+  if (shows_plan && flags.format == "text") std::fputs(aq_session_plan(session.value().get()), stdout);
   // stderr: standard output stays one JSON document.
   if (flags.is_verify) {
     std::fprintf(stderr, "verified: structure, checksums, semantics; %zu bytes of memory to run\n",
@@ -44,6 +45,9 @@ Run AddInspect(CLI::App* app, const CommonFlags* common) {
   app->add_option("-o,--output", flags->format, "text or json")
       ->check(CLI::IsMember({"text", "json"}))
       ->type_name("FORMAT");
+  app->add_flag("--plan", flags->is_plan,
+                "Also which kernel runs each operation here and, for layers, what the alternatives would cost, as a "
+                "multiple of the direct tile (text only)");
   app->add_flag("--verify", flags->is_verify, "Also plan and prepare it for this machine");
   return [flags, common] { return Inspect(*flags, *common); };
 }

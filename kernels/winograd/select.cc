@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// The table of all transforms and the choice among them.
+#include "kernels/winograd/select.h"
+
+#include <algorithm>
+
+namespace aq {
+
+#define AQ_WINOGRAD(isa, Enum, Struct, form, label, bytes)       \
+  void winograd_input_##isa##_##label(const WinogradInput&);     \
+  void winograd_weights_##isa##_##label(const WinogradWeights&); \
+  void winograd_output_##isa##_##label(const WinogradOutput&);
+#include "kernels/winograd/kernels.inc"
+#undef AQ_WINOGRAD
+
+namespace {
+
+// The null row keeps the array from being empty in builds without vectors.
+constexpr WinogradTransforms kTransforms[] = {
+#define AQ_WINOGRAD(isa, Enum, Struct, form, label, bytes)           \
+  {#isa "_winograd_" #label,       Isa::Enum,                        \
+   &kWinogradForms[form],          bytes,                            \
+   winograd_input_##isa##_##label, winograd_weights_##isa##_##label, \
+   winograd_output_##isa##_##label},
+#include "kernels/winograd/kernels.inc"
+#undef AQ_WINOGRAD
+    {"", Isa::kScalar, nullptr, 0, nullptr, nullptr, nullptr}};
+constexpr size_t kTransformCount = sizeof(kTransforms) / sizeof(kTransforms[0]) - 1;
+
+bool Qualifies(const ConvGeometry& g, const WeightSource& source) {
+  return g.kernel_h == kWinogradTaps && g.kernel_w == kWinogradTaps && g.stride_h == 1 && g.stride_w == 1 &&
+         g.dilation_h == 1 && g.dilation_w == 1 && g.groups == 1 && source.bits <= 4;
+}
+
+// In sixteenths of an instruction, as GemmCost: the vectors that go through the transforms. Each takes about as many
+// additions as a matrix has rows.
+size_t TransformCost(const WinogradTransforms& t, const ConvGeometry& g, const GemmKernel& kernel) {
+  constexpr size_t kInput = 16, kWeights = 24, kOutput = 36;  // the last with rounding; per product, row and vector
+  constexpr size_t kBlock = 64;                               // windows for which weights are transformed once
+  const size_t windows = WinogradWindows(g, *t.form), blocks = (windows + kBlock - 1) / kBlock;
+  const size_t columns = PackedColumns(kernel, static_cast<size_t>(g.out_c));
+  const size_t in_vectors = static_cast<size_t>(g.in_c) / t.vector_bytes;
+  const size_t out_vectors = columns * sizeof(int32_t) / t.vector_bytes;
+  const size_t rows = static_cast<size_t>(t.form->products() * t.form->in);
+  return rows * (windows * (in_vectors * kInput + out_vectors * kOutput) + blocks * in_vectors * columns * kWeights);
+}
+
+// Products come from the second-level cache, where direct tiles find activations in the first.
+constexpr size_t WithCacheMisses(size_t cost) { return cost + cost / 8; }
+
+}  // namespace
+
+WinogradTable AllWinogradTransforms() { return {kTransforms, kTransforms + kTransformCount}; }
+
+WinogradChoice SelectWinograd(const ConvGeometry& g, const WeightSource& source, int32_t max_code, int32_t acc_bound,
+                              IsaSet isas) {
+  WinogradChoice best;
+  if (!Qualifies(g, source)) return best;
+  for (const WinogradTransforms& t : AllWinogradTransforms()) {
+    if (!isas.Has(t.isa) || source.k % t.vector_bytes != 0) continue;
+    if (!WinogradSumsFit(*t.form, acc_bound)) continue;
+    WinogradChoice choice{.transforms = &t, .gemm = {}, .bounds = FindWinogradBounds(*t.form, source, max_code)};
+    if (!choice.bounds.fits) continue;
+    const size_t products = static_cast<size_t>(t.form->products());
+    const GemmShape shape{
+        .m = WinogradWindows(g, *t.form),
+        .n = source.n,
+        .k = source.k,
+        .weight_bits = source.bits,
+        .max_code = choice.bounds.max_code,
+        .max_weight = choice.bounds.max_weight,
+        .widen_steps = *std::min_element(choice.bounds.widen_steps, choice.bounds.widen_steps + products)};
+    choice.gemm = SelectGemm(shape, isas);
+    const GemmKernel& kernel = *choice.gemm.kernel;
+    if (choice.gemm.decoder == nullptr || kernel.weight_bits != 8 || source.k % static_cast<size_t>(kernel.kr) != 0) {
+      continue;
+    }
+    choice.cost = WithCacheMisses(products * GemmCost(choice.gemm, shape)) + TransformCost(t, g, kernel);
+    if (best.transforms == nullptr || choice.cost <= best.cost) best = choice;
+  }
+  return best;
+}
+
+}  // namespace aq

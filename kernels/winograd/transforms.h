@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+// The transforms of winograd.h as loops over vectors whose additions the compiler knows for every instruction set.
+// Coefficients are compile-time constants, so a product is a few additions.
+#pragma once
+
+#include <cstring>
+
+#include "kernels/isa/unroll.h"
+#include "kernels/requantize/requantize_row.h"
+#include "kernels/winograd/winograd.h"
+
+namespace aq {
+namespace {
+
+template <class T, int kBytes>
+struct VectorOf {
+  typedef T Type __attribute__((vector_size(kBytes)));
+};
+
+template <class V>
+AQ_INLINE V LoadVector(const void* p) {
+  V v;
+  std::memcpy(&v, p, sizeof(v));
+  return v;
+}
+template <class V>
+AQ_INLINE void StoreVector(void* p, V v) {
+  std::memcpy(p, &v, sizeof(v));
+}
+
+// kFactor * v by additions.
+template <int kFactor, class V>
+AQ_INLINE V Times(V v) {
+  static_assert(kFactor >= 1);
+  if constexpr (kFactor == 1) {
+    return v;
+  } else if constexpr (kFactor % 2 == 0) {
+    return Times<kFactor / 2>(v + v);
+  } else {
+    return v + Times<kFactor - 1>(v);
+  }
+}
+
+// Which matrix of a form.
+struct InputMatrix {
+  static AQ_INLINE constexpr int At(const WinogradForm& f, int i, int j) { return f.input[i][j]; }
+};
+struct WeightMatrix {
+  static AQ_INLINE constexpr int At(const WinogradForm& f, int i, int j) { return f.weight[i][j]; }
+};
+struct OutputMatrix {
+  static AQ_INLINE constexpr int At(const WinogradForm& f, int i, int j) { return f.output[i][j]; }
+};
+
+// sum_j Matrix[kRow][j] * value(j), j < kColumns. Positive terms first: every row has one.
+template <class Matrix, int kForm, int kRow, int kColumns, class F>
+AQ_INLINE auto Combine(F&& value) {
+  constexpr const WinogradForm& kF = kWinogradForms[kForm];
+  decltype(value(Index<0>())) sum = {};
+  Unroll<kColumns>([&](auto j) AQ_LAMBDA {
+    constexpr int kFactor = Matrix::At(kF, kRow, decltype(j)::kValue);
+    if constexpr (kFactor > 0) sum += Times<kFactor>(value(j));
+  });
+  Unroll<kColumns>([&](auto j) AQ_LAMBDA {
+    constexpr int kFactor = Matrix::At(kF, kRow, decltype(j)::kValue);
+    if constexpr (kFactor < 0) sum -= Times<-kFactor>(value(j));
+  });
+  return sum;
+}
+
+// result(i, j) = (Matrix x Matrix^T)[i][j] of the square value(i, j): columns first, then rows.
+template <class Matrix, int kForm, int kRows, int kColumns, class V, class Value, class Result>
+AQ_INLINE void TransformSquare(Value&& value, Result&& result) {
+  V half[kRows][kColumns];
+  Unroll<kColumns>([&](auto j) AQ_LAMBDA {
+    V column[kColumns];
+    Unroll<kColumns>([&](auto i) AQ_LAMBDA { column[i] = value(i, j); });
+    Unroll<kRows>([&](auto i) AQ_LAMBDA {
+      half[i][j] = Combine<Matrix, kForm, decltype(i)::kValue, kColumns>([&](auto l) AQ_LAMBDA { return column[l]; });
+    });
+  });
+  Unroll<kRows>([&](auto i) AQ_LAMBDA {
+    Unroll<kRows>([&](auto j) AQ_LAMBDA {
+      result(i, j, Combine<Matrix, kForm, decltype(j)::kValue, kColumns>([&](auto l) AQ_LAMBDA { return half[i][l]; }));
+    });
+  });
+}
+
+template <int kForm, int kBytes>
+AQ_INLINE void TransformInput(const WinogradInput& in) {
+  using V = typename VectorOf<uint8_t, kBytes>::Type;
+  constexpr int kIn = kWinogradForms[kForm].in;
+  const uint8_t* const* pixels = in.pixels;
+  for (size_t w = 0; w < in.windows; ++w, pixels += kIn * kIn) {
+    for (size_t c = 0; c < in.channels; c += kBytes) {
+      uint8_t* const to = in.values + w * in.channels + c;
+      TransformSquare<InputMatrix, kForm, kIn, kIn, V>(
+          [&](auto i, auto j) AQ_LAMBDA { return LoadVector<V>(pixels[i * kIn + j] + c); },
+          [&](auto i, auto j, V value) AQ_LAMBDA {
+            constexpr int kAt = decltype(i)::kValue * kIn + decltype(j)::kValue;
+            StoreVector(to + kAt * in.plane, value + in.offsets[kAt]);
+          });
+    }
+  }
+}
+
+template <int kForm, int kBytes>
+AQ_INLINE void TransformWeights(const WinogradWeights& w) {
+  using V = typename VectorOf<uint8_t, kBytes>::Type;
+  constexpr int kIn = kWinogradForms[kForm].in;
+  for (size_t at = 0; at < w.bytes; at += kBytes) {
+    TransformSquare<WeightMatrix, kForm, kIn, kWinogradTaps, V>(
+        [&](auto i, auto j)
+            AQ_LAMBDA { return LoadVector<V>(w.values + (i * kWinogradTaps + j) * w.values_plane + at); },
+        [&](auto i, auto j, V value) AQ_LAMBDA { StoreVector(w.transformed + (i * kIn + j) * w.plane + at, value); });
+  }
+}
+
+// Products -> accumulators of whole rows of pixels, then the one epilogue.
+template <class Isa, int kForm, int kBytes>
+AQ_INLINE void TransformOutput(const WinogradOutput& o) {
+  using V = typename VectorOf<int32_t, kBytes>::Type;
+  using U = typename VectorOf<uint32_t, kBytes>::Type;
+  constexpr const WinogradForm& kF = kWinogradForms[kForm];
+  constexpr int kIn = kF.in, kOut = kF.out, kStep = kBytes / 4;
+  const size_t row = o.windows * kOut * o.nr;
+  for (size_t n = 0; n < o.nr; n += kStep) {
+    U bias[kOut * kOut];
+    Unroll<kOut * kOut>([&](auto i) AQ_LAMBDA { bias[i] = LoadVector<U>(o.bias + i * o.bias_stride + n); });
+    for (size_t w = 0; w < o.windows; ++w) {
+      const int32_t* const from = o.products + w * o.nr + n;
+      int32_t* const to = o.sums + w * kOut * o.nr + n;
+      U half[kOut][kIn];
+      Unroll<kIn>([&](auto j) AQ_LAMBDA {
+        U column[kIn];
+        Unroll<kIn>([&](auto i) AQ_LAMBDA { column[i] = LoadVector<U>(from + (i * kIn + j) * o.plane); });
+        Unroll<kOut>([&](auto i) AQ_LAMBDA {
+          half[i][j] =
+              Combine<OutputMatrix, kForm, decltype(i)::kValue, kIn>([&](auto l) AQ_LAMBDA { return column[l]; });
+        });
+      });
+      Unroll<kOut>([&](auto i) AQ_LAMBDA {
+        Unroll<kOut>([&](auto j) AQ_LAMBDA {
+          const U sum =
+              Combine<OutputMatrix, kForm, decltype(j)::kValue, kIn>([&](auto l) AQ_LAMBDA { return half[i][l]; }) +
+              bias[i * kOut + j];
+          U quotient = reinterpret_cast<U>(reinterpret_cast<V>(sum) >> kF.shift);
+          if constexpr (kF.inverse != 1) quotient *= kF.inverse;
+          StoreVector(to + i * row + j * o.nr, quotient);
+        });
+      });
+    }
+  }
+  for (size_t y = 0; y < o.rows; ++y) {
+    for (int i = 0; i < o.outputs; ++i) {
+      const size_t element = o.requantize[i].is_wide ? sizeof(int32_t) : 1;
+      RequantizeRows<Isa>({.acc = o.sums + y * row,
+                           .acc_stride = o.nr,
+                           .rows = o.pixels,
+                           .column = o.column,
+                           .columns = o.columns,
+                           .residual = o.residual != nullptr ? o.residual + y * o.line : nullptr,
+                           .out = static_cast<uint8_t*>(o.out[i]) + y * o.line * element,
+                           .stride = o.stride},
+                          o.requantize[i]);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace aq
+
+// Stamps one table row (kernels.inc) as three functions.
+#define AQ_WINOGRAD(isa, Enum, Struct, form, label, bytes)                                                          \
+  void winograd_input_##isa##_##label(const WinogradInput& input) { TransformInput<form, bytes>(input); }           \
+  void winograd_weights_##isa##_##label(const WinogradWeights& weights) { TransformWeights<form, bytes>(weights); } \
+  void winograd_output_##isa##_##label(const WinogradOutput& output) { TransformOutput<Struct, form, bytes>(output); }

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// 3x3 convolutions of stride 1 with fewer multiplications, exactly: windows of pixels and weights are transformed
+// (forms.h) to bytes that the direct tiles of kernels/gemm multiply; the products are transformed back and rounded.
+// Weights stay packed as the direct tile wants them and are transformed a panel at a time, once per block of windows.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/gemm/convolve.h"
+#include "kernels/gemm/pack.h"
+#include "kernels/winograd/forms.h"
+
+namespace aq {
+
+// ---- One row of the table kernels.inc: the three transforms of a form on an instruction set ------------------------
+
+struct WinogradInput {
+  const uint8_t* const* pixels = nullptr;  // [windows][in * in]
+  size_t windows = 0, channels = 0;        // channels a multiple of vector_bytes
+  const uint8_t* offsets = nullptr;        // [in * in] added so that nothing is negative
+  uint8_t* values = nullptr;               // [in * in][plane bytes], of which [windows][channels] are written
+  size_t plane = 0;
+};
+struct WinogradWeights {
+  const uint8_t* values = nullptr;  // [9][values_plane], of which [bytes]: a decoded panel
+  size_t values_plane = 0;
+  size_t bytes = 0;                // a multiple of vector_bytes
+  uint8_t* transformed = nullptr;  // [in * in][plane], of which [bytes]
+  size_t plane = 0;
+};
+// Consecutive windows of one row of windows, `columns` output channels.
+struct WinogradOutput {
+  const int32_t* products = nullptr;  // [in * in][plane], of which [windows][nr]
+  size_t plane = 0, windows = 0, nr = 0;
+  const int32_t* bias = nullptr;  // [out * out][bias_stride]: divisor * bias less what the offsets contribute
+  size_t bias_stride = 0;
+  int32_t* sums = nullptr;      // scratch [out][windows * out][nr] + kWinogradSlack
+  size_t rows = 0, pixels = 0;  // of the image: rows <= out, pixels <= windows * out
+  size_t column = 0, columns = 0;
+  const Requantize* requantize = nullptr;
+  int outputs = 1;
+  size_t stride = 0, line = 0;        // elements from pixel to pixel and from row to row, of residual and outputs
+  const uint8_t* residual = nullptr;  // at the first pixel and column, as `out`
+  void* out[kMaxOutputs] = {};
+};
+inline constexpr size_t kWinogradSlack = 16;  // int32 that the epilogue may read beyond the last sum
+
+struct WinogradTransforms {
+  const char* name;  // "avx2_winograd_2x2"
+  Isa isa;
+  const WinogradForm* form;
+  size_t vector_bytes;
+  void (*input)(const WinogradInput&);
+  void (*weights)(const WinogradWeights&);
+  void (*output)(const WinogradOutput&);
+};
+struct WinogradTable {
+  const WinogradTransforms* begin_;
+  const WinogradTransforms* end_;
+  const WinogradTransforms* begin() const { return begin_; }
+  const WinogradTransforms* end() const { return end_; }
+};
+WinogradTable AllWinogradTransforms();
+
+// ---- A layer -------------------------------------------------------------------------------------------------------
+
+struct Winograd {
+  // The layer with a direct tile of 8-bit weights and its decoder. Its bias is not used.
+  Convolution layer;
+  const WinogradTransforms* transforms = nullptr;
+  uint8_t offsets[kMaxWinogradProducts] = {};
+  size_t widen_steps[kMaxWinogradProducts] = {};
+  const int32_t* bias = nullptr;  // [out * out][PackedColumns] (WinogradBias)
+};
+
+// Windows of out x out pixels, row by row: the unit that threads share.
+size_t WinogradWindows(const Winograd& winograd);
+size_t WinogradWindows(const ConvGeometry& g, const WinogradForm& form);
+size_t WinogradScratchBytes(const Winograd& winograd);
+// As ConvolvePart, with windows for pixels.
+void WinogradPart(const Winograd& winograd, const uint8_t* input, const uint8_t* residual, void* const* out,
+                  const ConvolveRange& range, void* scratch);
+
+}  // namespace aq

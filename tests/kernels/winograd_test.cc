@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0
+// Winograd convolution against the reference loops: every row of the table with every tile that can multiply its
+// products, exact equality. And the bounds it is allowed by.
+#include "kernels/winograd/winograd.h"
+
+#include <gtest/gtest.h>
+
+#include <ostream>
+
+#include "kernels/winograd/prepare.h"
+#include "kernels/winograd/select.h"
+#include "tests/kernels/convolution_case.h"
+
+namespace aq {
+
+struct WinogradWay {
+  const WinogradTransforms* transforms;
+  const GemmKernel* kernel;
+  const PanelDecoder* decoder;
+  std::string name() const {
+    return std::string(transforms->name) + "_" + kernel->name + "_from_w" + std::to_string(decoder->bits);
+  }
+};
+
+void PrintTo(const WinogradWay& way, std::ostream* out) { *out << way.name(); }
+
+namespace {
+
+std::vector<WinogradWay> AllWays() {
+  std::vector<WinogradWay> ways;
+  for (const WinogradTransforms& transforms : AllWinogradTransforms()) {
+    for (const GemmKernel& kernel : AllGemmKernels()) {
+      for (const PanelDecoder& decoder : AllDecoders()) {
+        if (kernel.weight_bits == 8 && decoder.isa == kernel.isa && decoder.weight_bits == 8 && decoder.bits <= 4) {
+          ways.push_back({&transforms, &kernel, &decoder});
+        }
+      }
+    }
+  }
+  return ways;
+}
+
+WeightSource SourceOf(const ConvolutionCase& c) {
+  return {.codes = c.file.codes,
+          .bits = c.file.bits,
+          .codebook = c.file.codebook,
+          .zero_points = c.file.weight_zero_points,
+          .n = static_cast<size_t>(c.file.geometry.out_c),
+          .taps = 9,
+          .k = static_cast<size_t>(c.file.geometry.in_c)};
+}
+
+constexpr char kDoesNotFit[] = "does not fit";
+
+// Prepares and runs one case, windows and panels split at random places.
+std::string RunCase(Random& random, const ConvolutionCase& c, const WinogradWay& way) {
+  const WinogradForm& form = *way.transforms->form;
+  const GemmKernel& kernel = *way.kernel;
+  const WeightSource source = SourceOf(c);
+  const WinogradBounds bounds = FindWinogradBounds(form, source, c.max_code);
+  if (!bounds.fits || bounds.max_code > MaxCode(kernel)) return kDoesNotFit;
+  const size_t columns = PackedColumns(kernel, source.n), kr = static_cast<size_t>(kernel.kr);
+  AlignedBlock packed = AlignedBlock::Allocate(PackedBytes(kernel, source));
+  PackWeights(source, kernel, packed.data());
+  std::vector<int8_t> zero_points(columns * kr);
+  PackZeroPoints(source, kernel, zero_points.data());
+  std::vector<int32_t> bias(static_cast<size_t>(form.out * form.out) * columns);
+  WinogradBias(form, source, bounds.offsets, kernel.activation_flip, c.bias.data(), columns, bias.data());
+  ConvolutionBuffers buffers(c);
+  Winograd winograd{.layer = {.geometry = c.file.geometry,
+                              .kernel = &kernel,
+                              .decoder = way.decoder,
+                              .weight_bits = c.file.bits,
+                              .packed = packed.data(),
+                              .decode_zero_points = zero_points.data(),
+                              .requantize = c.prepared.data(),
+                              .outputs = c.file.outputs,
+                              .pad_row = buffers.pad_row.data()},
+                    .transforms = way.transforms,
+                    .bias = bias.data()};
+  ExpandCodebook(c.file.bits, c.file.codebook, winograd.layer.codebook);
+  for (int p = 0; p < form.products(); ++p) {
+    winograd.offsets[p] = bounds.offsets[p];
+    winograd.widen_steps[p] =
+        kernel.kr == 4 ? bounds.widen_steps[p] : CountWidenSteps(kernel, bounds.max_weight, bounds.max_code);
+    if (kernel.max_pair < INT32_MAX && winograd.widen_steps[p] == 0) return kDoesNotFit;
+  }
+  AlignedBlock scratch = AlignedBlock::Allocate(WinogradScratchBytes(winograd));
+  const size_t windows = WinogradWindows(winograd), panels = columns / static_cast<size_t>(kernel.nr);
+  const size_t split = static_cast<size_t>(random.Between(0, static_cast<int64_t>(windows)));
+  const size_t cut = static_cast<size_t>(random.Between(0, static_cast<int64_t>(panels)));
+  for (const ConvolveRange& range : {ConvolveRange{0, split, 0, panels}, ConvolveRange{split, windows, cut, panels},
+                                     ConvolveRange{split, windows, 0, cut}}) {
+    if (range.panel_begin == range.panel_end) continue;
+    WinogradPart(winograd, buffers.input.data(), buffers.residual_or_null, buffers.out.data(), range, scratch.data());
+  }
+  return buffers.FirstDifference(c);
+}
+
+std::vector<ConvGeometry> Geometries(const WinogradWay& way) {
+  const int nr = way.kernel->nr, step = std::max(static_cast<int>(way.transforms->vector_bytes), way.kernel->kr);
+  std::vector<ConvGeometry> list;
+  list.push_back(Geometry(1, 1, step, 1, 3, 1, 1, 1, 1));
+  list.push_back(Geometry(3, 3, step, nr - 1, 3, 1, 0, 1, 1));
+  list.push_back(Geometry(7, 5, 2 * step, nr, 3, 1, 1, 1, 1));
+  list.push_back(Geometry(4, 9, step, nr + 3, 3, 1, 1, 1, 1));
+  list.push_back(Geometry(23, 20, step, 5, 3, 1, 1, 1, 1));  // several blocks of windows
+  list.push_back(Geometry(6, 6, 9 * step, 2 * nr, 3, 1, 1, 1, 1));
+  ConvGeometry asymmetric = Geometry(6, 7, step, 6, 3, 1, 0, 1, 1);
+  asymmetric.out_h = asymmetric.out_w = 6;
+  asymmetric.pad_left = 1;
+  list.push_back(asymmetric);
+  return list;
+}
+
+std::vector<CaseOptions> Features(const WinogradWay& way) {
+  const int bits = way.decoder->bits;
+  CaseOptions plain{.weight_bits = bits, .max_code = way.transforms->form->out == 2 ? 15 : 3, .max_weight = 7};
+  std::vector<CaseOptions> list(6, plain);
+  list[0].output_bits = {8};
+  list[1].output_bits = {2, 8};
+  list[1].has_residual = true;
+  list[2].output_bits = {4};
+  list[2].has_weight_zero_points = true;
+  list[2].max_zero_point = 3;
+  list[3].output_bits = {32};
+  list[3].is_extreme = true;
+  list[4].output_bits = {2, 32};
+  list[4].has_thresholds = list[4].has_residual = true;
+  list[4].max_code = 3;
+  list[5].output_bits = {32, 4};
+  list[5].has_codebook = true;
+  list[5].max_weight = way.transforms->form->out == 2 ? 14 : 2;
+  list[5].max_code = 3;
+  list[5].is_extreme = true;
+  return list;
+}
+
+class WinogradTable : public testing::TestWithParam<WinogradWay> {};
+
+TEST_P(WinogradTable, EqualsReference) {
+  const WinogradWay& way = GetParam();
+  for (const Isa isa : {way.kernel->isa, way.transforms->isa}) {
+    if (!DetectIsas().Has(isa)) GTEST_SKIP() << "skipped: needs " << IsaName(isa);
+  }
+  uint32_t seed = 1;
+  int exact = 0;
+  for (const ConvGeometry& geometry : Geometries(way)) {
+    for (const CaseOptions& options : Features(way)) {
+      Random random(++seed);
+      const ConvolutionCase c(random, geometry, options);
+      const std::string result = RunCase(random, c, way);
+      if (result == kDoesNotFit) continue;
+      ++exact;
+      ASSERT_EQ(result, "") << way.name() << ", seed " << seed << ", in " << geometry.in_h << "x" << geometry.in_w
+                            << "x" << geometry.in_c << ", out " << geometry.out_c << ", max code " << options.max_code;
+    }
+  }
+  // The 3x3 form is for two bits; int8 sums (NEON's w2a2 tile) hold no transformed products.
+  const bool can_run = way.kernel->max_pair != kByteLimit && (way.transforms->form->out == 2 || way.decoder->bits == 2);
+  EXPECT_TRUE(!can_run || exact >= 20) << exact;
+}
+
+INSTANTIATE_TEST_SUITE_P(AllRows, WinogradTable, testing::ValuesIn(AllWays()),
+                         [](const auto& info) { return info.param.name(); });
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(WinogradTable);
+
+// Weights of one output channel that are all `value`.
+WinogradBounds BoundsOf(int form, int bits, int value, int max_code, size_t k) {
+  std::vector<uint8_t> codes(9 * k);
+  for (size_t i = 0; i < 9 * k; ++i) SetCodeAt(codes.data(), i, bits, static_cast<uint8_t>(value & MaxLevel(bits)));
+  return FindWinogradBounds(kWinogradForms[form], {.codes = codes.data(), .bits = bits, .n = 1, .taps = 9, .k = k},
+                            max_code);
+}
+
+TEST(FindWinogradBounds, ProvesTheBytesOfTheWidths) {
+  const WinogradBounds w4a4 = BoundsOf(0, 4, -8, 15, 64);
+  EXPECT_TRUE(w4a4.fits);
+  EXPECT_EQ(w4a4.max_code, 60);
+  EXPECT_EQ(w4a4.max_weight, 72);
+  EXPECT_EQ(w4a4.offsets[0], 30);
+  EXPECT_EQ(w4a4.offsets[5], 0);
+  EXPECT_EQ(w4a4.widen_steps[5], 2);  // 60 * 2 * 72: three pairs would fit, windows are powers of two
+  EXPECT_EQ(w4a4.widen_steps[0], 8);
+  const WinogradBounds w2a2 = BoundsOf(1, 2, -2, 3, 64);
+  EXPECT_TRUE(w2a2.fits);
+  EXPECT_EQ(w2a2.max_code, 108);
+  EXPECT_EQ(w2a2.max_weight, 98);
+  EXPECT_FALSE(BoundsOf(0, 4, -8, 255, 4).fits);  // activations
+  EXPECT_FALSE(BoundsOf(1, 4, -8, 3, 4).fits);    // weights: 49 * 8
+  EXPECT_FALSE(BoundsOf(1, 2, -2, 15, 4).fits);
+}
+
+TEST(FindWinogradBounds, SeesEveryWeight) {
+  constexpr size_t kChannels = 300;  // more than a chunk
+  std::vector<uint8_t> codes(2 * 9 * kChannels);
+  const auto bounds = [&] {
+    return FindWinogradBounds(kWinogradForms[0], {.codes = codes.data(), .bits = 4, .n = 2, .taps = 9, .k = kChannels},
+                              15);
+  };
+  EXPECT_EQ(bounds().max_weight, 0);
+  for (size_t tap = 0; tap < 9; ++tap) SetCodeAt(codes.data(), (9 + tap) * kChannels + kChannels - 1, 4, 7);
+  EXPECT_EQ(bounds().max_weight, 63);
+}
+
+TEST(SelectWinograd, TakesOnlyWhatItMayTake) {
+  constexpr size_t kChannels = 64;
+  std::vector<uint8_t> codes(kChannels * 9 * kChannels);
+  const IsaSet isas = DetectIsas();
+  const auto choose = [&](const ConvGeometry& g, int bits, int max_code, int32_t acc_bound) {
+    const WeightSource source{.codes = codes.data(),
+                              .bits = bits,
+                              .n = kChannels,
+                              .taps = static_cast<size_t>(g.kernel_h * g.kernel_w),
+                              .k = static_cast<size_t>(g.in_c)};
+    return SelectWinograd(g, source, max_code, acc_bound, isas).transforms;
+  };
+  const ConvGeometry good = Geometry(14, 14, kChannels, kChannels, 3, 1, 1, 1, 1);
+  if (AllWinogradTransforms().begin() == AllWinogradTransforms().end() ||
+      !isas.Has(AllWinogradTransforms().begin()->isa)) {
+    EXPECT_EQ(choose(good, 4, 15, 100000), nullptr);
+    GTEST_SKIP() << "skipped: no Winograd rows for this machine";
+  }
+  EXPECT_NE(choose(good, 4, 15, 100000), nullptr);
+  EXPECT_NE(choose(good, 2, 3, 100000), nullptr);
+  EXPECT_EQ(choose(good, 4, 255, 100000), nullptr);
+  EXPECT_EQ(choose(good, 8, 15, 100000), nullptr);
+  EXPECT_EQ(choose(good, 4, 15, INT32_MAX / 4), nullptr);
+  EXPECT_EQ(choose(Geometry(14, 14, kChannels, kChannels, 3, 2, 1, 1, 1), 4, 15, 100000), nullptr);
+  EXPECT_EQ(choose(Geometry(14, 14, kChannels, kChannels, 3, 1, 2, 2, 1), 4, 15, 100000), nullptr);
+  EXPECT_EQ(choose(Geometry(14, 14, kChannels, kChannels, 1, 1, 0, 1, 1), 4, 15, 100000), nullptr);
+  EXPECT_EQ(choose(Geometry(14, 14, 40, kChannels, 3, 1, 1, 1, 1), 4, 15, 100000), nullptr);
+}
+
+}  // namespace
+}  // namespace aq
