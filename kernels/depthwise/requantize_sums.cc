@@ -66,7 +66,9 @@ bool FindConstants(const Channel& channel, const Output& output, Constants* cons
   constexpr int64_t kLimit = int64_t{1} << 31;
   for (int dropped = 0; dropped <= 31 + s.shift - kHalf; ++dropped) {
     const int shift = 31 + s.shift - kHalf - dropped;
-    const int32_t multiplier = s.multiplier >> dropped, high = (multiplier + (1 << (kHalf - 1))) >> kHalf;
+    const int32_t multiplier = s.multiplier >> dropped;
+    // 64 bits: near 2^31 the sum leaves 32.
+    const int32_t high = static_cast<int32_t>((int64_t{multiplier} + (1 << (kHalf - 1))) >> kHalf);
     if (high > INT16_MAX || (addend != 0 && (shift > 31 || std::abs(addend) >> (31 - shift) != 0))) continue;
     const int64_t offset =
         addend * (int64_t{1} << std::min(shift, 31)) + MultiplyFloor(rest, s.multiplier, kHalf + dropped - 31);

@@ -57,9 +57,9 @@ IsaCost LookupCost(const GemmKernel& kernel) {
     case Isa::kScalar:
       return {32, 16, weights, 64, 1};
     case Isa::kAvx2:
-      return {20, 20, weights, 60, 32, 16};
+      return {18, 18, weights, 54, 32, 16};
     default:
-      return {20, 20, weights, 60, 16, 16};
+      return {18, 18, weights, 54, 16, 16};
   }
 }
 

@@ -35,7 +35,7 @@ bool Qualifies(const ConvGeometry& g, const WeightSource& source) {
 // In sixteenths of an instruction, as GemmCost: the vectors that go through the transforms. Each takes about as many
 // additions as a matrix has rows.
 size_t TransformCost(const WinogradTransforms& t, const ConvGeometry& g, const GemmKernel& kernel) {
-  constexpr size_t kInput = 16, kWeights = 24, kOutput = 36;  // the last with rounding; per product, row and vector
+  constexpr size_t kInput = 16, kWeights = 32, kOutput = 36;  // the last with rounding; per product, row and vector
   constexpr size_t kBlock = 64;                               // windows for which weights are transformed once
   const size_t windows = WinogradWindows(g, *t.form), blocks = (windows + kBlock - 1) / kBlock;
   const size_t columns = PackedColumns(kernel, static_cast<size_t>(g.out_c));

@@ -76,7 +76,8 @@ struct RandomRequantize {
       const int32_t bound =
           options.is_per_channel ? bounds[i % bounds.size()] : *std::max_element(bounds.begin(), bounds.end());
       Scaling s;
-      s.multiplier = static_cast<int32_t>(random.Between(1 << 30, INT32_MAX));
+      // Often next to 2^31, where rounding it up leaves int32.
+      s.multiplier = static_cast<int32_t>(random.Between(random.OneIn(4) ? INT32_MAX - (1 << 15) : 1 << 30, INT32_MAX));
       s.offset = (zero_point << kFractionBits) + random.Int(-300, 300);
       s.ratio = random.Int(0, 3 << kSumFractionBits) * (options.bits == 8 ? 16 : 1);
       s.residual_ratio = random.Int(0, 3 << kSumFractionBits) * (options.bits == 8 ? 16 : 1);
