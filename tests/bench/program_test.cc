@@ -69,7 +69,7 @@ TEST(Layers, AFilterKeepsThoseWhoseNamesMatch) {
   EXPECT_EQ(json["layers"][1]["name"], "conv 3x3 512-512 @7");
   for (const char* filter : {"no such layer", "("}) {
     const ProcessResult result = Bench({"--layers", "resnet18", "--benchmark-filter", filter});
-    EXPECT_EQ(result.exit_code, kExitUsage) << filter;
+    EXPECT_EQ(result.exit_code, tools::kExitUsage) << filter;
     EXPECT_NE(result.err.find(filter), std::string::npos) << result.err;
   }
 }
