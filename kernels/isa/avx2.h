@@ -158,8 +158,8 @@ struct Avx2Base {
     return InOrderPair(_mm256_packus_epi16(_mm256_packs_epi32(a.low, a.high), _mm256_packs_epi32(b.low, b.high)));
   }
 
-  // ---- Depthwise: madd multiplies two taps of a channel and adds them; channels stay in unpack's order until the end
-  // ----
+  // ---- Depthwise ----
+  // madd multiplies two taps of a channel and adds them; channels stay in unpack's order until the end.
   struct TapSums {
     __m256i low, high;  // channels 0-3, 8-11 | 4-7, 12-15
   };

@@ -66,9 +66,8 @@ struct Scalar {
   }
   static AQ_INLINE void StoreAcc(Acc acc, int32_t* out, size_t /*stride*/) { *out = acc; }
   // Optional members; an ISA that has them gets more from the loops:
-  // - sums in int16 (gemm_tile.h, kSumsInInt16): Acc ZeroAcc(), void AddWidened(Acc, const int32_t* from, int32_t*
-  // out):
-  //   out = from + the sums of acc. Then Dot may wrap after GemmTile::widen_steps steps, and LoadBias and StoreAcc are
+  // - sums in int16 (gemm_tile.h, kSumsInInt16): Acc ZeroAcc(); void AddWidened(Acc, const int32_t* from, int32_t* to):
+  //   to = from + the sums of acc. Then Dot may wrap after GemmTile::widen_steps steps, and LoadBias and StoreAcc are
   //   not needed. The bound counts, per column, sums of the products of adjacent k (0 and 1, 2 and 3, ... of each step
   //   of kKr).
   // - panel decoders (decode_panel.h): Weights LoadZeroPoints(const int8_t*), Weights Subtract(Weights, Weights),
@@ -183,10 +182,9 @@ struct Scalar {
   }
   static AQ_INLINE I32x16 FinishTaps(const TapSums& sums) { return sums; }
 
-  // ---- Narrow depthwise: int16 sums of kSumChannels channels, two taps at a time, kSumPixels pixels side by side.
+  // ---- Narrow depthwise: int16 sums of kSumChannels channels, two taps at a time, kSumPixels pixels side by side ----
   // Sums wrap, but their totals are proven to fit. What is loaded stands in the kernel's own order (depthwise.h,
-  // SumOrder)
-  // ----
+  // SumOrder).
   static constexpr size_t kSumChannels = 16, kSumPixels = 1;
   struct Sums {
     int16_t v[16];
@@ -260,8 +258,8 @@ struct Scalar {
   static AQ_INLINE void Lookup(const uint8_t* in, const uint8_t* table, uint8_t* out) { *out = table[*in]; }
 };
 
-// ---- Matrix multiply by looking up pairs (lookup_tile.h); sums of kAccCols columns in bytes, then in 16-bit words
-// ----
+// ---- Matrix multiply by looking up pairs (lookup_tile.h) ----
+// Sums of kAccCols columns in bytes, then in 16-bit words.
 struct ScalarPairs : Scalar {
   static constexpr int kKr = 1, kBytes = 1;
   using Bytes = uint8_t;
