@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdlib>
 
+#include "kernels/gemm/weight_values.h"
 #include "runtime/sizes.h"
 #include "runtime/validate.h"
 
@@ -42,23 +43,12 @@ Status CheckLengths(const OpContext& op, const schema::Weights& weights, LayerSh
   return {};
 }
 
-// What each code means, for all 256 bytes or fewer codes.
-std::array<int8_t, 256> DecodeTable(const schema::Weights& weights) {
-  std::array<int8_t, 256> values{};
-  const int bits = weights.bits();
-  const int8_t* codebook = weights.codebook() ? weights.codebook()->data() : nullptr;
-  for (int code = 0; code <= MaxLevel(bits); ++code) {
-    values[static_cast<size_t>(code)] = DecodeWeight(static_cast<uint8_t>(code), bits, codebook);
-  }
-  return values;
-}
-
 }  // namespace
 
 Status CheckWeights(const OpContext& op, const schema::Weights& weights, LayerShape shape, int32_t max_code,
                     bool is_direct, WeightStatistics* statistics) {
   AQ_RETURN_IF_ERROR(CheckLengths(op, weights, shape));
-  const std::array<int8_t, 256> values = DecodeTable(weights);
+  const WeightValues values(weights.bits(), weights.codebook() ? weights.codebook()->data() : nullptr);
   const auto zero_points = Elements(weights.zero_point());
   const uint8_t* codes = op.model.Segment(weights.segment()).data();
   const int bits = weights.bits();
@@ -70,7 +60,7 @@ Status CheckWeights(const OpContext& op, const schema::Weights& weights, LayerSh
     int64_t values_sum = 0, values_magnitude = 0, weights_magnitude = 0;
     statistics->has_zero_points |= zero_point != 0;
     for (size_t i = 0; i < per_channel; ++i) {
-      const int32_t value = values[CodeAt(codes, channel * per_channel + i, bits)];
+      const int32_t value = values.of_code[CodeAt(codes, channel * per_channel + i, bits)];
       const int32_t magnitude = value < 0 ? -value : value;
       values_sum += value;
       values_magnitude += magnitude;

@@ -6,6 +6,8 @@
 #include <cassert>
 #include <cstring>
 
+#include "kernels/gemm/weight_values.h"
+
 namespace aq {
 namespace {
 
@@ -25,15 +27,6 @@ size_t PlaceInStep(const GemmKernel& kernel, size_t column, size_t k) {
   if (kernel.isa != Isa::kNeonDot) return column * kr + k;
   return column / kLane * kLane * kr + (k / kLane * kLane + column % kLane) * kLane + k % kLane;
 }
-
-struct Values {
-  int8_t of_code[256];
-  explicit Values(const WeightSource& source) {
-    for (int code = 0; code <= MaxLevel(source.bits); ++code) {
-      of_code[code] = DecodeWeight(static_cast<uint8_t>(code), source.bits, source.codebook);
-    }
-  }
-};
 
 }  // namespace
 
@@ -86,7 +79,7 @@ void PackWeights(const WeightSource& source, const GemmKernel& kernel, uint8_t* 
 }
 
 void PackBias(const WeightSource& source, const GemmKernel& kernel, const int32_t* bias, int32_t* packed) {
-  const Values values(source);
+  const WeightValues values(source.bits, source.codebook);
   const size_t n_padded = PackedColumns(kernel, source.n), row = source.taps * source.k;
   for (size_t n = 0; n < n_padded; ++n) {
     uint32_t sum = n < source.n && bias != nullptr ? static_cast<uint32_t>(bias[n]) : 0;
@@ -126,7 +119,7 @@ size_t CountWidenSteps(const GemmKernel& kernel, int32_t max_weight, int32_t max
 size_t CountWidenSteps(const WeightSource& source, int32_t max_code) {
   constexpr size_t kStep = 4, kPair = 2;
   const int32_t most_positive = INT16_MAX / max_code, most_negative = INT16_MIN / max_code;
-  const Values values(source);
+  const WeightValues values(source.bits, source.codebook);
   const size_t row = source.taps * source.k;
   size_t steps = row / kStep + 4;  // never: more than there are, and enough for a 2-bit block
   for (size_t n = 0; n < source.n; ++n) {

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cstdlib>
 
-#include "kernels/numerics.h"
+#include "kernels/gemm/weight_values.h"
 
 namespace aq {
 namespace {
@@ -69,15 +69,6 @@ void DecodeChunk(const WeightSource& source, const int8_t* values, size_t n, siz
   }
 }
 
-struct Values {
-  int8_t of_code[256];
-  explicit Values(const WeightSource& source) {
-    for (int code = 0; code <= MaxLevel(source.bits); ++code) {
-      of_code[code] = DecodeWeight(static_cast<uint8_t>(code), source.bits, source.codebook);
-    }
-  }
-};
-
 }  // namespace
 
 WinogradBounds FindWinogradBounds(const WinogradForm& form, const WeightSource& source, int32_t max_code) {
@@ -94,7 +85,7 @@ WinogradBounds FindWinogradBounds(const WinogradForm& form, const WeightSource& 
     }
   }
 
-  const Values values(source);
+  const WeightValues values(source.bits, source.codebook);
   int32_t largest[kMaxWinogradProducts][kLevels] = {};
   Chunk taps[kTaps], half[kMaxWinogradIn][kWinogradTaps];
   for (size_t n = 0; n < source.n; ++n) {
@@ -130,7 +121,7 @@ WinogradBounds FindWinogradBounds(const WinogradForm& form, const WeightSource& 
 
 void WinogradBias(const WinogradForm& form, const WeightSource& source, const uint8_t* offsets, int32_t flip,
                   const int32_t* bias, size_t columns, int32_t* packed) {
-  const Values values(source);
+  const WeightValues values(source.bits, source.codebook);
   const int out = form.out, in = form.in;
   for (size_t n = 0; n < columns; ++n) {
     int64_t sums[kTaps] = {};  // of a tap's weights
