@@ -26,8 +26,10 @@ namespace {
 using training::Tape;
 using training::Var;
 
-constexpr int64_t kBatch = 32;
-constexpr float kKeep = 0.5f;  // QDrop
+constexpr int64_t kBatch = 32, kSmallestBatch = 8;
+constexpr int64_t kUnitFloats = int64_t{1} << 23;  // of a unit's values: a step is bound by memory, and wide images
+                                                   // bring enough positions without many images
+constexpr float kKeep = 0.5f;                      // QDrop
 constexpr float kRegulariserWeight = 0.01f;
 constexpr float kWeightRate = 1e-2f, kStepRate = 1e-3f, kBiasRate = 2e-3f;
 constexpr uint64_t kBatchStream = uint64_t{1} << 40, kMixStream = kBatchStream + 1;  // beyond the quantisers' streams
@@ -121,12 +123,19 @@ class Reconstruction {
     return WriteFileAtomically(options_.checkpoint, SerializeCheckpoint(checkpoint_));
   }
 
+  int64_t BatchOf(const Unit& unit) const {
+    int64_t floats = 0;
+    for (const int node : unit.nodes) floats += Elements(ValueOf(graph_.nodes[static_cast<size_t>(node)].output).shape);
+    return std::clamp(kUnitFloats / std::max<int64_t>(floats, 1), kSmallestBatch, kBatch);
+  }
+
   // forward(values) on the first `images` of `input`, batch by batch; consume(first image, count, values) afterwards.
   template <class Forward, class Consume>
   Status ForBatches(const Unit& unit, const SampleCache& input, int64_t images, Tape* tape, const Forward& forward,
                     const Consume& consume) {
-    for (int64_t begin = 0; begin < images; begin += kBatch) {
-      const int64_t count = std::min(kBatch, images - begin);
+    const int64_t batch = BatchOf(unit);
+    for (int64_t begin = 0; begin < images; begin += batch) {
+      const int64_t count = std::min(batch, images - begin);
       tape->Reset();
       std::vector<Var> values(graph_.values.size(), training::kNoVar);
       values[static_cast<size_t>(unit.input)] = tape->Constant(input.BatchShape(count), input.At(begin));
@@ -262,7 +271,7 @@ class Reconstruction {
   Status Train(const Unit& unit, const std::vector<SampleCache>& targets, Tape* tape) {
     const std::vector<UnitNetwork::Layer*> layers = network_.Layers(unit);
     const std::vector<UnitNetwork::Activation*> activations = network_.Activations(unit);
-    const int64_t iterations = options_.iterations, count = std::min(kBatch, images_);
+    const int64_t iterations = options_.iterations, count = std::min(BatchOf(unit), images_);
     training::Adam adam(iterations);
     const int64_t warm_up = iterations / 5;  // borders wait for the steps to settle
     for (UnitNetwork::Layer* layer : layers) {

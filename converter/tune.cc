@@ -189,6 +189,7 @@ class Tuning {
     if (const float power = MeanPower(tape_, features); power > 0) terms.push_back({error, kFeatureWeight / power});
     tape_.Backward(WeightedSum(&tape_, terms));
     adam->Step();
+    for (UnitNetwork::Layer* layer : layers_) training::Project(&layer->weights);
     for (UnitNetwork::Activation* activation : activations_) activation->Project();
     return {};
   }

@@ -17,6 +17,8 @@ float StepDerivative(float h) {
   const float sigmoid = (h - kGamma) / (kZeta - kGamma);
   return h > 0 && h < 1 ? (kZeta - kGamma) * sigmoid * (1 - sigmoid) : 0.0f;
 }
+constexpr float kLeastScale = 1.0f / 16;  // of the scale at the start: its channel almost switched off
+
 float HardStep(float alpha) { return alpha >= 0 ? 1.0f : 0.0f; }
 
 }  // namespace
@@ -33,6 +35,8 @@ WeightQuantizer MakeWeightQuantizer(const Shape& shape, std::span<const float> w
   q.zero_point.assign(zero_point.begin(), zero_point.end());
   q.scale = Parameter({shape[0]}, {scale.begin(), scale.end()});
   q.scale.is_trained = false;
+  q.least_scale.assign(scale.begin(), scale.end());
+  for (float& least : q.least_scale) least *= kLeastScale;
   q.base.resize(weights.size());
   std::vector<float> alpha(weights.size());
   const size_t per_channel = weights.size() / scale.size();
@@ -100,6 +104,13 @@ Var RoundedWeights(Tape* tape, WeightQuantizer* q, WeightRounding rounding) {
     });
   });
   return out;
+}
+
+void Project(WeightQuantizer* q) {
+  for (size_t n = 0; n < q->least_scale.size(); ++n) {
+    float& scale = q->scale.value[n];
+    scale = std::max(scale, q->least_scale[n]);
+  }
 }
 
 void StartLevels(WeightQuantizer* q) {

@@ -18,11 +18,12 @@ inline constexpr float kZeta = 1.1f, kGamma = -0.1f;  // stretch of the sigmoid
 // clip(round(level + zero_point), ...) once there are levels.
 struct WeightQuantizer {
   int32_t code_min = 0, code_max = 0;
-  std::vector<float> zero_point;  // [n], multiples of 1/2: a level may lie on either side of zero
-  std::vector<float> base;        // level below the weight: floor(weight / scale + zero) - zero; frozen
-  Parameter alpha;                // shape of the weights
-  Parameter level;                // shape of the weights, or empty
-  Parameter scale;                // {n}; is_trained = false unless the step is learned
+  std::vector<float> zero_point;   // [n], multiples of 1/2: a level may lie on either side of zero
+  std::vector<float> base;         // level below the weight: floor(weight / scale + zero) - zero; frozen
+  Parameter alpha;                 // shape of the weights
+  Parameter level;                 // shape of the weights, or empty
+  Parameter scale;                 // {n}; is_trained = false unless the step is learned
+  std::vector<float> least_scale;  // [n]: where Project() keeps it, a fraction of where it starts
 
   int64_t per_channel() const { return static_cast<int64_t>(base.size() / zero_point.size()); }
 };
@@ -35,6 +36,8 @@ enum class WeightRounding { kSoft, kHard, kStraightThrough };
 // The weights on the tape. Soft: gradients to alpha and scale. Hard: h = (alpha >= 0), or the rounded levels; gradient
 // to scale only. Straight-through (after StartLevels): the rounded levels, gradients to level and scale.
 Var RoundedWeights(Tape* tape, WeightQuantizer* quantizer, WeightRounding rounding);
+// After a step of the optimiser: scales that it took to zero or below, which no format has, back to the least.
+void Project(WeightQuantizer* quantizer);
 // Every level at its hard code.
 void StartLevels(WeightQuantizer* quantizer);
 // The codes of kHard.

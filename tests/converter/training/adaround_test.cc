@@ -69,6 +69,14 @@ TEST(AdaRound, LevelsStartAtTheHardCodesAndRoundToNearest) {
 }
 
 // The estimator is exact for the scale; for a level it is the scale inside the codes and 0 beyond them.
+TEST(AdaRound, ScalesStayPositive) {
+  const std::vector<float> weights = {0.5f, -1.0f, 2.0f, 0.25f}, scale = {0.5f, 0.25f}, zero = {0, 0};
+  WeightQuantizer q = MakeWeightQuantizer({2, 2}, weights, scale, zero, -8, 7);
+  q.scale.value = {-0.01f, 0.125f};
+  Project(&q);
+  EXPECT_EQ(q.scale.value, (std::vector<float>{0.5f / 16, 0.125f}));
+}
+
 TEST(AdaRound, StraightThroughGradients) {
   WeightQuantizer q = Example(Weights());
   q.scale.is_trained = true;
