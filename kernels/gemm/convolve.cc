@@ -33,7 +33,9 @@ struct Job {
         n(static_cast<size_t>(c.geometry.out_c) / groups),
         mr(static_cast<size_t>(c.kernel->mr)),
         nr(static_cast<size_t>(c.kernel->nr)),
-        block_rows(BlockTiles(*c.kernel, Taps(c.geometry), k) * mr),
+        block_rows(BlockTiles(*c.kernel, static_cast<size_t>(c.geometry.out_h) * static_cast<size_t>(c.geometry.out_w),
+                              Taps(c.geometry), k) *
+                   mr),
         layout(LayoutOf(*c.kernel, c.weight_bits, Taps(c.geometry), k, c.lines)) {}
 
   const Convolution& convolution;
@@ -195,10 +197,13 @@ void RunStrips(const Convolution& c, const uint8_t* input, const uint8_t* residu
 
 }  // namespace
 
-size_t BlockTiles(const GemmKernel& kernel, size_t taps, size_t k) {
-  const size_t row_bytes = taps * k * (kernel.weight_bits == 16 ? 2 : 1);
+size_t BlockTiles(const GemmKernel& kernel, size_t m, size_t taps, size_t k) {
+  const size_t row_bytes = taps * k * (kernel.weight_bits == 16 ? 2 : 1), mr = static_cast<size_t>(kernel.mr);
   const size_t rows = kernel.weight_bits == 16 ? std::min(kBlockRows, kGatheredBytes / row_bytes) : kBlockRows;
-  return std::max<size_t>(1, rows / static_cast<size_t>(kernel.mr));
+  const size_t wanted = std::max<size_t>(1, rows / mr), tiles = (m + mr - 1) / mr;
+  // Equal blocks of about as many: all weights are read once more for a short one, too.
+  const size_t blocks = std::max<size_t>(1, (tiles + wanted / 2) / wanted);
+  return (tiles + blocks - 1) / blocks;
 }
 
 size_t ConvolveScratchBytes(const Convolution& convolution) {

@@ -41,8 +41,8 @@ struct Convolution {
   const uint8_t* pad_row = nullptr;  // [in_c + kReadSlack] codes of one padding pixel
 };
 
-// Tiles that share one decoded panel.
-size_t BlockTiles(const GemmKernel& kernel, size_t taps, size_t k);
+// Tiles that share one decoded panel, of the tiles for m output pixels.
+size_t BlockTiles(const GemmKernel& kernel, size_t m, size_t taps, size_t k);
 // Bytes of scratch one thread needs (row pointers and sums, gathered rows, a decoded panel, a strip of pairs).
 size_t ConvolveScratchBytes(const Convolution& convolution);
 // Any split gives the same bits. Outputs overlap neither the input nor the residual.

@@ -55,11 +55,11 @@ bool IsWithin(int value, int end) { return static_cast<unsigned>(value) < static
 void FindTaps(const ConvGeometry& g, const uint8_t* input, const uint8_t* pad_row, size_t m_begin, size_t count,
               size_t mr, const uint8_t** rows) {
   const ptrdiff_t row_bytes = ptrdiff_t{g.in_w} * g.in_c;
-  const size_t taps = Taps(g);
+  TileRows tile_rows{rows, Taps(g), mr};
   const ptrdiff_t step = ptrdiff_t{g.dilation_w} * g.in_c;
   const int reach = g.dilation_w * (g.kernel_w - 1) + 1;
-  ForEachPixel(g, m_begin, count, [&](size_t i, int y0, int x0) {
-    const uint8_t** row = rows + i / mr * mr * taps + i % mr;
+  ForEachPixel(g, m_begin, count, [&](size_t, int y0, int x0) {
+    const uint8_t** row = tile_rows.Next();
     const bool is_inside = x0 >= 0 && x0 + reach <= g.in_w;
     for (int ky = 0, y = y0; ky < g.kernel_h; ++ky, y += g.dilation_h) {
       const ptrdiff_t line = y * row_bytes;

@@ -27,6 +27,16 @@ constexpr int PassTiles() {
   }
 }
 
+// Steps between two tests of the loop's end: where instructions per cycle are the limit, each test costs.
+template <class Isa>
+constexpr int StepsAtOnce() {
+  if constexpr (requires { Isa::kStepsAtOnce; }) {
+    return Isa::kStepsAtOnce;
+  } else {
+    return 1;
+  }
+}
+
 // kTiles vectors of columns from the first one of `weights` and `bias` -> sums [kMr][kNr].
 template <class Isa, int kWeightBits, int kMr, int kTiles, int kNr>
 AQ_INLINE void MultiplyPass(const GemmTile& tile, const uint8_t* const* rows, const uint8_t* weights,
@@ -47,22 +57,31 @@ AQ_INLINE void MultiplyPass(const GemmTile& tile, const uint8_t* const* rows, co
   const auto codebook = Isa::LoadCodebook(tile.codebook);
   const uint8_t* w = weights;
   const uint8_t* row[kMr];
-  const auto multiply = [&](size_t begin, size_t end) AQ_LAMBDA {
-    for (size_t k = begin; k < end; k += Isa::kKr * kPlanes) {
-      typename Isa::Bytes packed[kTiles];
-      Unroll<kTiles>([&](auto t) AQ_LAMBDA { packed[t] = Isa::LoadBytes(w + t * Isa::kBytes); });
-      w += kStepBytes;
-      Unroll<kPlanes>([&](auto p) AQ_LAMBDA {
-        constexpr int kPlane = decltype(p)::kValue;
-        typename Isa::Weights values[kTiles];
-        Unroll<kTiles>([&](auto t)
-                           AQ_LAMBDA { values[t] = Isa::template Unpack<kWeightBits, kPlane>(packed[t], codebook); });
-        Unroll<kGroups>([&](auto i) AQ_LAMBDA {
-          const auto act = Isa::LoadActivations(row + i * Isa::kAccRows, k + kPlane * Isa::kKr);
-          Unroll<kTiles>([&](auto t) AQ_LAMBDA { acc[i][t] = Isa::Dot(acc[i][t], act, values[t]); });
-        });
+  // Packed bytes number `u` from w, for the activations at k and kPlanes * kKr each further on.
+  const auto block = [&](size_t k, auto u) AQ_LAMBDA {
+    constexpr int kBlock = decltype(u)::kValue;
+    typename Isa::Bytes packed[kTiles];
+    Unroll<kTiles>([&](auto t) AQ_LAMBDA { packed[t] = Isa::LoadBytes(w + kBlock * kStepBytes + t * Isa::kBytes); });
+    Unroll<kPlanes>([&](auto p) AQ_LAMBDA {
+      constexpr int kPlane = decltype(p)::kValue;
+      typename Isa::Weights values[kTiles];
+      Unroll<kTiles>([&](auto t)
+                         AQ_LAMBDA { values[t] = Isa::template Unpack<kWeightBits, kPlane>(packed[t], codebook); });
+      Unroll<kGroups>([&](auto i) AQ_LAMBDA {
+        const auto act = Isa::LoadActivations(row + i * Isa::kAccRows, k + (kBlock * kPlanes + kPlane) * Isa::kKr);
+        Unroll<kTiles>([&](auto t) AQ_LAMBDA { acc[i][t] = Isa::Dot(acc[i][t], act, values[t]); });
       });
+    });
+  };
+  const auto multiply = [&](size_t k, size_t end) AQ_LAMBDA {
+    constexpr int kBlocks = StepsAtOnce<Isa>() < kPlanes ? 1 : StepsAtOnce<Isa>() / kPlanes;
+    constexpr size_t kStep = Isa::kKr * kPlanes;
+    if constexpr (kBlocks > 1) {
+      for (; k + kBlocks * kStep <= end; k += kBlocks * kStep, w += kBlocks * kStepBytes) {
+        Unroll<kBlocks>([&](auto u) AQ_LAMBDA { block(k, u); });
+      }
     }
+    for (; k < end; k += kStep, w += kStepBytes) block(k, Index<0>());
   };
 
   [[maybe_unused]] const size_t widen_k = tile.widen_steps / kPlanes * kPlanes * Isa::kKr;  // 0 only if unused

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "kernels/gemm/window.h"
+
 namespace aq {
 namespace {
 
@@ -67,9 +69,10 @@ void FindRuns(const ConvGeometry& g, const ImageLines& lines, const uint8_t* inp
   }
   const size_t step = static_cast<size_t>(g.stride_w * g.in_c) * (lines.widens ? sizeof(uint16_t) : 1);
   const size_t tap_step = static_cast<size_t>(g.dilation_h) * lines.line_bytes;
+  TileRows tile_rows{rows, taps, mr};
   size_t x = m_begin % out_w, line = 0;
   for (size_t i = 0; i < count; ++i) {
-    const uint8_t** row = rows + i / mr * mr * taps + i % mr;
+    const uint8_t** row = tile_rows.Next();
     const uint8_t* run = buffer + line * lines.line_bytes + x * step;
     for (size_t tap = 0; tap < taps; ++tap, row += mr, run += tap_step) *row = run;
     if (++x == out_w) {

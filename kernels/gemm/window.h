@@ -29,4 +29,20 @@ inline void ForEachTap(const ConvGeometry& g, const uint8_t* input, size_t pixel
   }
 }
 
+// Walks rows [tile][taps][mr] pixel by pixel. Next(): where the first tap of the next one goes; its others are mr
+// apart.
+struct TileRows {
+  const uint8_t** tile;
+  size_t taps, mr, lane = 0;
+
+  const uint8_t** Next() {
+    const uint8_t** row = tile + lane;
+    if (++lane == mr) {
+      lane = 0;
+      tile += mr * taps;
+    }
+    return row;
+  }
+};
+
 }  // namespace aq

@@ -18,6 +18,12 @@ AQ_INLINE __m256i Load256(const void* p) { return _mm256_loadu_si256(static_cast
 AQ_INLINE __m128i Load128(const void* p) { return _mm_loadu_si128(static_cast<const __m128i*>(p)); }
 AQ_INLINE void Store256(void* p, __m256i v) { _mm256_storeu_si256(static_cast<__m256i*>(p), v); }
 
+// Returns acc plus products in one piece: compilers would put off additions of several steps and run out of registers.
+#define AQ_MULTIPLY_ADD(multiply, add, acc, a, w)                                                      \
+  __m256i products;                                                                                    \
+  __asm__ volatile(multiply " %2, %3, %1\n\t" add " %1, %0, %0" : "+x"(acc), "=&x"(products) : "x"(w), "x"(a)); \
+  return acc
+
 struct Avx2Base {
   // ---- Matrix multiply ----
   static constexpr int kAccRows = 1, kAccCols = 8, kKr = 4, kBytes = 32;
@@ -286,7 +292,7 @@ struct Avx2Wide : Avx2Base {
 
 // Weights and activations in 16 bits already, by a panel decoder and the gathering driver.
 struct Avx2Wide16 : Avx2Base {
-  static constexpr int kKr = 2;
+  static constexpr int kKr = 2, kStepsAtOnce = 4;
   using Weights = __m256i;
   using Act = __m256i;
   template <int kBits, int kPlane>
@@ -294,7 +300,7 @@ struct Avx2Wide16 : Avx2Base {
     return b;
   }
   static AQ_INLINE Act LoadActivations(const uint8_t* const* row, size_t k) { return Broadcast4(row[0] + 2 * k); }
-  static AQ_INLINE Acc Dot(Acc acc, Act a, Weights w) { return _mm256_add_epi32(acc, _mm256_madd_epi16(a, w)); }
+  static AQ_INLINE Acc Dot(Acc acc, Act a, Weights w) { AQ_MULTIPLY_ADD("vpmaddwd", "vpaddd", acc, a, w); }
 };
 
 // Decodes for it.
@@ -320,6 +326,7 @@ struct Avx2To16 : Avx2Base {
 };
 
 struct Avx2Narrow : Avx2Base {
+  static constexpr int kStepsAtOnce = 4;
   using Weights = __m256i;
   using Act = __m256i;
   template <int kBits, int kPlane>
@@ -332,7 +339,7 @@ struct Avx2Narrow : Avx2Base {
   static AQ_INLINE Act LoadActivations(const uint8_t* const* row, size_t k) { return Broadcast4(row[0] + k); }
   // An accumulator is eight columns of two int16 sums each: of the products with k % 4 in {0, 1} and in {2, 3}.
   static AQ_INLINE Acc ZeroAcc() { return _mm256_setzero_si256(); }
-  static AQ_INLINE Acc Dot(Acc acc, Act a, Weights w) { return _mm256_add_epi16(acc, _mm256_maddubs_epi16(a, w)); }
+  static AQ_INLINE Acc Dot(Acc acc, Act a, Weights w) { AQ_MULTIPLY_ADD("vpmaddubsw", "vpaddw", acc, a, w); }
   static AQ_INLINE void AddWidened(Acc acc, const int32_t* from, int32_t* out) {
     Store256(out, _mm256_add_epi32(Load256(from), _mm256_madd_epi16(acc, _mm256_set1_epi16(1))));
   }

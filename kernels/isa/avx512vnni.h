@@ -20,7 +20,7 @@ namespace aq {
 namespace {
 
 struct Avx512Vnni : Avx2Base {
-  static constexpr int kAccCols = 16, kBytes = 64;
+  static constexpr int kAccCols = 16, kBytes = 64, kStepsAtOnce = 4;
   using Acc = __m512i;
   using Bytes = __m512i;
   using Codebook = __m512i;

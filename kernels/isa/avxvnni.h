@@ -8,6 +8,7 @@ namespace aq {
 namespace {
 
 struct AvxVnni : Avx2Base {
+  static constexpr int kStepsAtOnce = 4;
   using Weights = __m256i;
   using Act = __m256i;
   template <int kBits, int kPlane>
