@@ -95,6 +95,7 @@ struct UnitReport {
 // Tuning of the whole network. Divergences of the quantised from the float outputs on held-back images (losses.h).
 struct TuneReport {
   int64_t iterations = 0;  // 0: not tuned
+  double rate = 1;         // of the attempt reported: the first, or a slower second one
   double divergence_before = 0, divergence_after = 0, seconds = 0;
   bool is_kept = false;  // false: it did not help, so the file is as before
 };

@@ -13,8 +13,8 @@
 namespace aq::converter {
 
 // images [count][c, h, w]: the network's float input.
-// Every eighth is held back: if the tuned network is no closer to the float one there, it is put back as it was. Same
-// inputs and options -> same result.
+// Every eighth is held back: if the tuned network is no closer to the float one there, it is put back as it was and
+// tuned once more, slower; and put back again if that did not help either. Same inputs and options -> same result.
 Status Tune(const Graph& graph, const float* images, int64_t count, const ConvertOptions& options,
             const Progress& progress, UnitNetwork* network, TuneReport* report);
 

@@ -73,11 +73,11 @@ std::string ReportJson(const std::string& path, const converter::ConvertReport& 
              Format(", \"seconds\": %.2f}", unit.seconds);
   }
   const converter::TuneReport& tuning = report.tuning;
-  const std::string tuned = Format("  \"tuning\": {\"iterations\": %lld, \"kept\": %s, \"divergence_before\": ",
-                                   static_cast<long long>(tuning.iterations), tuning.is_kept ? "true" : "false") +
-                            Number(tuning.divergence_before) +
-                            ", \"divergence_after\": " + Number(tuning.divergence_after) +
-                            Format(", \"seconds\": %.2f},\n", tuning.seconds);
+  const std::string tuned =
+      Format("  \"tuning\": {\"iterations\": %lld, \"kept\": %s, \"rate\": %.1f, \"divergence_before\": ",
+             static_cast<long long>(tuning.iterations), tuning.is_kept ? "true" : "false", tuning.rate) +
+      Number(tuning.divergence_before) + ", \"divergence_after\": " + Number(tuning.divergence_after) +
+      Format(", \"seconds\": %.2f},\n", tuning.seconds);
   std::string borders;
   for (const converter::BorderReport& border : report.borders)
     borders += (borders.empty() ? "\n    " : ",\n    ") + BorderJson(border);

@@ -180,11 +180,11 @@ TEST(Tune, BringsTheNetworkCloserToFloatOnHeldBackImages) {
   }
 }
 
-// A few steps only: some seeds end further from float than they began.
+// A few steps only: some seeds end further from float than they began, some of them not with slower steps.
 TEST(Tune, LeavesTheNetworkAloneWhereItDoesNotHelp) {
   const Graph graph = TinyResNet();
-  int kept = 0, refused = 0;
-  for (uint64_t seed = 1; seed <= 12 && (kept == 0 || refused == 0); ++seed) {
+  int kept = 0, kept_later = 0, refused = 0;
+  for (uint64_t seed = 1; seed <= 20 && (kept == 0 || kept_later == 0 || refused == 0); ++seed) {
     ConvertOptions options = Options({4, 4}, Border::kAffineChannel);
     options.iterations = 30;
     options.seed = seed;
@@ -193,12 +193,15 @@ TEST(Tune, LeavesTheNetworkAloneWhereItDoesNotHelp) {
     options.tune_iterations = 1;
     const std::vector<uint8_t> tuned = MustConvert(graph, options, &report);
     EXPECT_EQ(report.tuning.is_kept, report.tuning.divergence_after < report.tuning.divergence_before);
-    report.tuning.is_kept ? ++kept : ++refused;
+    const bool is_first = report.tuning.rate == 1;
+    EXPECT_TRUE(report.tuning.is_kept || !is_first) << "no second attempt";
+    ++(!report.tuning.is_kept ? refused : is_first ? kept : kept_later);
     if (report.tuning.is_kept) continue;
     ASSERT_EQ(report.layers.size(), untuned.layers.size());
     for (size_t i = 0; i < report.layers.size(); ++i) EXPECT_EQ(report.layers[i].sqnr_db, untuned.layers[i].sqnr_db);
   }
   EXPECT_GT(kept, 0);
+  EXPECT_GT(kept_later, 0);
   EXPECT_GT(refused, 0);
 }
 
