@@ -48,7 +48,7 @@ Rate RateOf(double amount, int runs, const std::function<void()>& run) {
   return {amount / (statistics.median * 1e6), amount / (statistics.min * 1e6)};
 }
 
-ReadRate MeasureRead(const Level& level, IsaSet isas, int runs) {
+ReadRate MeasureRead(const Level& level, [[maybe_unused]] IsaSet isas, int runs) {
   const std::vector<uint8_t> memory(level.bytes + 64, 1);
   const size_t passes = std::max<size_t>(1, kBytesPerRun / level.bytes);
   const Rate rate = RateOf(static_cast<double>(passes * level.bytes), runs, [&] {

@@ -41,10 +41,11 @@ AQ_MULTIPLY_AND_ADD(lookup, "vpshufb %2, %2, %1\n vpaddb %1, %0, %0")
 void read_avx2(const uint8_t* memory, size_t bytes) {
   __m256i seen[4];
   Unroll<4>([&](auto j) AQ_LAMBDA { seen[j] = _mm256_setzero_si256(); });
+  const auto add = [](__m256i& sum, const uint8_t* p) AQ_LAMBDA {  // clang captures nothing for asm in generic lambdas
+    asm volatile("vpor %1, %0, %0" : "+x"(sum) : "m"(*reinterpret_cast<const __m256i_u*>(p)));
+  };
   for (const uint8_t* end = memory + bytes; memory != end; memory += 128) {
-    Unroll<4>([&](auto j) AQ_LAMBDA {
-      asm volatile("vpor %1, %0, %0" : "+x"(seen[j]) : "m"(*reinterpret_cast<const __m256i_u*>(memory + 32 * j)));
-    });
+    Unroll<4>([&](auto j) AQ_LAMBDA { add(seen[j], memory + 32 * j); });
   }
 }
 

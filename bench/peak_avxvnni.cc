@@ -8,12 +8,11 @@
 namespace aq::bench {
 
 void peak_avxvnni_dot(size_t steps) {
-  const __m256i a = _mm256_setzero_si256();
   __m256i sums[12];
   Unroll<12>([&](auto j) AQ_LAMBDA { sums[j] = _mm256_setzero_si256(); });
-  for (size_t i = 0; i < steps; ++i) {
-    Unroll<12>([&](auto j) AQ_LAMBDA { asm volatile("%{vex%} vpdpbusd %1, %1, %0" : "+x"(sums[j]) : "x"(a)); });
-  }
+  const __m256i a = _mm256_setzero_si256();
+  const auto step = [&a](__m256i& sum) AQ_LAMBDA { asm volatile("%{vex%} vpdpbusd %1, %1, %0" : "+x"(sum) : "x"(a)); };
+  for (size_t i = 0; i < steps; ++i) Unroll<12>([&](auto j) AQ_LAMBDA { step(sums[j]); });
 }
 
 }  // namespace aq::bench
