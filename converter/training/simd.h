@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // AQ_CLONES: compile a hot function for several x86 levels, chosen at load. Elsewhere, and under sanitizers (whose
-// start-up clashes with ifunc), one version. Used on the fake quantisers' inner loops only.
+// start-up clashes with ifunc), one version. Used on the inner loops of the fake quantisers and their masks only.
 #pragma once
 
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)

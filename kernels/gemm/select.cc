@@ -102,7 +102,8 @@ size_t GemmCost(const GemmChoice& choice, const GemmShape& shape) {
   const size_t step = mr * vectors * (cost.dot + widen) + mr * cost.broadcast + vectors * cost.weights;
   const size_t steps = LayoutOf(kernel, shape.weight_bits, shape.taps, shape.k, shape.lines).steps;
   const size_t tiles = DivideUp(shape.m, mr);
-  const size_t decodes = choice.decoder != nullptr ? DivideUp(tiles, BlockTiles(kernel, shape.m, shape.taps, shape.k)) : 0;
+  const size_t decodes =
+      choice.decoder != nullptr ? DivideUp(tiles, BlockTiles(kernel, shape.m, shape.taps, shape.k)) : 0;
   const size_t tile = kTileCost + (LooksUp(kernel) ? mr * nr * kLookupCost : 0);
   return DivideUp(shape.n, nr) * (tiles * (steps * step + tile) + decodes * steps * vectors * cost.decode);
 }

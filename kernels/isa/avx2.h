@@ -18,9 +18,10 @@ AQ_INLINE __m256i Load256(const void* p) { return _mm256_loadu_si256(static_cast
 AQ_INLINE __m128i Load128(const void* p) { return _mm_loadu_si128(static_cast<const __m128i*>(p)); }
 AQ_INLINE void Store256(void* p, __m256i v) { _mm256_storeu_si256(static_cast<__m256i*>(p), v); }
 
-// Returns acc plus products in one piece: compilers would put off additions of several steps and run out of registers.
-#define AQ_MULTIPLY_ADD(multiply, add, acc, a, w)                                                      \
-  __m256i products;                                                                                    \
+// Returns acc plus the products of a and w: in one piece and in order (volatile), as compilers would put off additions
+// of several steps and run out of registers.
+#define AQ_MULTIPLY_ADD(multiply, add, acc, a, w)                                                               \
+  __m256i products;                                                                                             \
   __asm__ volatile(multiply " %2, %3, %1\n\t" add " %1, %0, %0" : "+x"(acc), "=&x"(products) : "x"(w), "x"(a)); \
   return acc
 
