@@ -43,11 +43,7 @@ ModelBuilder PoolModel(uint32_t seed, const Dims& in, int bits, const schema::Po
 
 void AddConvolutions(std::vector<GalleryModel>* g) {
   g->push_back({"conv_1x1_w8a8", ConvModel(1, {1, 5, 4, 19}, 8, {.n = 13})});
-  g->push_back(
-      {"conv_3x3_w8a8",
-       ConvModel(
-           2, {1, 7, 6, 5}, 8,
-           {.n = 9, .kernel_h = 3, .kernel_w = 3, .pad_top = 1, .pad_left = 1, .pad_bottom = 1, .pad_right = 1})});
+  g->push_back({"conv_3x3_w8a8", ConvModel(2, {1, 7, 6, 5}, 8, Padded3x3({.n = 9}))});
   g->push_back({"conv_stride2_w4a4_asymmetric", ConvModel(3, {1, 9, 8, 16}, 4,
                                                           {.n = 20,
                                                            .kernel_h = 3,
@@ -59,18 +55,12 @@ void AddConvolutions(std::vector<GalleryModel>* g) {
                                                            .weight_bits = 4,
                                                            .is_asymmetric = true,
                                                            .out_bits = {4}})});
-  g->push_back({"conv_w2a2_thresholds", ConvModel(4, {1, 6, 6, 32}, 2,
-                                                  {.n = 17,
-                                                   .kernel_h = 3,
-                                                   .kernel_w = 3,
-                                                   .pad_top = 1,
-                                                   .pad_left = 1,
-                                                   .pad_bottom = 1,
-                                                   .pad_right = 1,
-                                                   .weight_bits = 2,
-                                                   .codebook = {-1, 0, 1, 2},
-                                                   .has_thresholds = true,
-                                                   .out_bits = {2}})});
+  g->push_back(
+      {"conv_w2a2_thresholds",
+       ConvModel(
+           4, {1, 6, 6, 32}, 2,
+           Padded3x3(
+               {.n = 17, .weight_bits = 2, .codebook = {-1, 0, 1, 2}, .has_thresholds = true, .out_bits = {2}}))});
   g->push_back(
       {"conv_w2_codebook_without_zero",
        ConvModel(5, {1, 4, 4, 5}, 4,
@@ -95,30 +85,13 @@ void AddConvolutions(std::vector<GalleryModel>* g) {
   g->push_back({"conv_residual_two_outputs",
                 ResidualModel(10, {1, 5, 5, 8}, 4, {1, 5, 5, 16}, 8,
                               {.n = 16, .weight_bits = 4, .has_thresholds = true, .out_bits = {2, 8}})});
-  g->push_back({"depthwise_w8a8", ConvModel(11, {1, 7, 7, 21}, 8,
-                                            {.n = 21,
-                                             .kernel_h = 3,
-                                             .kernel_w = 3,
-                                             .stride_h = 2,
-                                             .stride_w = 1,
-                                             .pad_top = 1,
-                                             .pad_left = 1,
-                                             .pad_bottom = 1,
-                                             .pad_right = 1,
-                                             .groups = 21,
-                                             .is_asymmetric = true})});
-  g->push_back({"depthwise_w2_residual", ResidualModel(12, {1, 5, 5, 66}, 2, {1, 5, 5, 66}, 4,
-                                                       {.n = 66,
-                                                        .kernel_h = 3,
-                                                        .kernel_w = 3,
-                                                        .pad_top = 1,
-                                                        .pad_left = 1,
-                                                        .pad_bottom = 1,
-                                                        .pad_right = 1,
-                                                        .groups = 66,
-                                                        .weight_bits = 2,
-                                                        .has_pad_codes = true,
-                                                        .out_bits = {2, 4}})});
+  g->push_back({"depthwise_w8a8",
+                ConvModel(11, {1, 7, 7, 21}, 8,
+                          Padded3x3({.n = 21, .stride_h = 2, .stride_w = 1, .groups = 21, .is_asymmetric = true}))});
+  g->push_back(
+      {"depthwise_w2_residual",
+       ResidualModel(12, {1, 5, 5, 66}, 2, {1, 5, 5, 66}, 4,
+                     Padded3x3({.n = 66, .groups = 66, .weight_bits = 2, .has_pad_codes = true, .out_bits = {2, 4}}))});
   g->push_back(
       {"depthwise_multiplier_2", ConvModel(13, {1, 4, 4, 6}, 8, {.n = 12, .kernel_h = 3, .kernel_w = 3, .groups = 6})});
 }
@@ -189,14 +162,7 @@ ModelBuilder SmallNetwork() {
   b.Metadata("aq.recipe", "w4a4");
   b.Metadata("aq.labels", "cat\ndog");
   const int32_t x = b.Input({1, 6, 6, 3}, 8);
-  const auto stem = b.Conv(x, {.n = 8,
-                               .kernel_h = 3,
-                               .kernel_w = 3,
-                               .pad_top = 1,
-                               .pad_left = 1,
-                               .pad_bottom = 1,
-                               .pad_right = 1,
-                               .out_bits = {2, 8}});
+  const auto stem = b.Conv(x, Padded3x3({.n = 8, .out_bits = {2, 8}}));
   const auto block = b.Conv(stem[0], {.n = 8, .weight_bits = 2, .residual = stem[1], .out_bits = {4}});
   const int32_t depthwise = b.Conv(block[0], {.n = 8,
                                               .kernel_h = 3,

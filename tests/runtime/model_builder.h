@@ -29,6 +29,13 @@ struct ConvSpec {
   std::vector<int> out_bits = {8};
 };
 
+// 3x3 taps and one pixel of padding on every side.
+inline ConvSpec Padded3x3(ConvSpec spec) {
+  spec.kernel_h = spec.kernel_w = 3;
+  spec.pad_top = spec.pad_left = spec.pad_bottom = spec.pad_right = 1;
+  return spec;
+}
+
 class ModelBuilder {
  public:
   explicit ModelBuilder(uint32_t seed) : random_(seed) {}

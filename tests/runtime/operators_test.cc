@@ -121,22 +121,15 @@ TEST(Interpreter, SplitsLargeLayersBetweenThreadsWithTheSameBits) {
   }
 }
 
-// A 3x3 layer that direct tiles, look-up tiles (both of 2 bits) and Winograd can compute; few pixels are split by panels.
+// A 3x3 layer that direct tiles, look-up tiles (both of 2 bits) and Winograd can compute; few pixels are split by
+// panels.
 class Techniques : public testing::TestWithParam<std::tuple<int, int, int>> {};
 
 TEST_P(Techniques, GiveTheSameBits) {
   const auto [weight_bits, input_bits, side] = GetParam();
   ModelBuilder builder(8);
   const int32_t x = builder.Input({1, side, side, 64}, input_bits);
-  builder.Output(builder.Conv(x, {.n = 80,
-                                  .kernel_h = 3,
-                                  .kernel_w = 3,
-                                  .pad_top = 1,
-                                  .pad_left = 1,
-                                  .pad_bottom = 1,
-                                  .pad_right = 1,
-                                  .weight_bits = weight_bits,
-                                  .out_bits = {input_bits}})[0]);
+  builder.Output(builder.Conv(x, Padded3x3({.n = 80, .weight_bits = weight_bits, .out_bits = {input_bits}}))[0]);
   const auto model = LoadOrDie(builder.Build());
   const auto inputs = RandomInputs(builder.model, 3);
   const auto tensors = RunReference(builder.model, builder.segments, inputs);
