@@ -115,8 +115,7 @@ void DepthwiseConvolve(const Depthwise& depthwise, const uint8_t* input, const u
     }
     if (residual != nullptr) tile.residual = residual + m * channels;
     for (int o = 0; o < depthwise.outputs; ++o) {
-      const size_t bytes = depthwise.requantize[o].is_wide ? sizeof(int32_t) : 1;
-      tile.out[o] = static_cast<uint8_t*>(out[o]) + m * channels * bytes;
+      tile.out[o] = static_cast<uint8_t*>(out[o]) + m * channels * depthwise.requantize[o].output_bytes();
     }
     depthwise.kernel->run(tile);
   }

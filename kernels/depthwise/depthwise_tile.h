@@ -22,7 +22,7 @@ AQ_INLINE void ForEachChunk(const DepthwiseTile& tile, Sum&& sum) {
     const size_t channels = tile.channels - chunk < kChunk ? tile.channels - chunk : kChunk;
     sum(chunk, channels, acc);
     for (int o = 0; o < tile.outputs; ++o) {
-      const size_t bytes = tile.requantize[o].is_wide ? sizeof(int32_t) : 1;
+      const size_t bytes = tile.requantize[o].output_bytes();
       RequantizeRows<Isa>({.acc = acc,
                            .acc_stride = kChunk,
                            .rows = tile.m,

@@ -116,8 +116,6 @@ void SumRows(const Job& job, size_t count, const Scratch& s) {
   }
 }
 
-size_t OutputBytes(const Requantize& rq) { return rq.is_wide ? sizeof(int32_t) : 1; }
-
 // All that tiles of `job` do for a range.
 void RunBlocks(const Job& job, const uint8_t* input, const uint8_t* residual, void* const* out,
                const ConvolveRange& range, void* memory) {
@@ -163,7 +161,7 @@ void RunBlocks(const Job& job, const uint8_t* input, const uint8_t* residual, vo
           tile.m = static_cast<int>(std::min(job.mr, rows - i));
           if (residual != nullptr) tile.residual = residual + position;
           for (int o = 0; o < c.outputs; ++o) {
-            tile.out[o] = static_cast<uint8_t*>(out[o]) + position * OutputBytes(c.requantize[o]);
+            tile.out[o] = static_cast<uint8_t*>(out[o]) + position * c.requantize[o].output_bytes();
           }
           c.kernel->run(tile);
         }

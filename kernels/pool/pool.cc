@@ -37,8 +37,8 @@ void Pool(const Pooling& pooling, const uint8_t* input, void* out, size_t m_begi
     const int32_t zero = static_cast<int32_t>(count) * pooling.input_zero_point;
     for (size_t c = 0; c < channels; ++c) sums[c] -= zero;
     const Requantize& rq = pooling.requantize[pooling.count_include_pad ? 0 : std::max<size_t>(count, 1) - 1];
-    const size_t bytes = rq.is_wide ? sizeof(int32_t) : 1;
-    pooling.kernels->requantize(sums, 0, channels, rq, nullptr, static_cast<uint8_t*>(out) + m * channels * bytes);
+    pooling.kernels->requantize(sums, 0, channels, rq, nullptr,
+                                static_cast<uint8_t*>(out) + m * channels * rq.output_bytes());
   }
 }
 

@@ -34,6 +34,9 @@ struct Requantize {
   int32_t border_shift = 0;
   int32_t max_level = 255;  // 3, 15, 255
   bool is_wide = false;     // bits = 32: the output is int32 v, no clamp, no rounding
+
+  // Bytes of an output. Always inlined: a copy of it in an ISA's object might be the one that the linker takes.
+  __attribute__((always_inline)) size_t output_bytes() const { return is_wide ? sizeof(int32_t) : 1; }
 };
 
 // One block of channels of a requantisation of int16 sums, in the order of some kernel's sums (depthwise.h):

@@ -17,7 +17,6 @@ constexpr size_t kPlaneGap = 64;  // planes of a power of two apart would share 
 
 size_t DivideUp(size_t a, size_t b) { return (a + b - 1) / b; }
 size_t RoundUp(size_t value, size_t step) { return DivideUp(value, step) * step; }
-size_t OutputBytes(const Requantize& rq) { return rq.is_wide ? sizeof(int32_t) : 1; }
 
 // One layer and the sizes that follow from it.
 struct Job {
@@ -177,7 +176,7 @@ void WritePixels(const Job& job, const uint8_t* residual, void* const* out, size
     const size_t position = (y * out_w + x) * out_c + column;
     if (residual != nullptr) o.residual = residual + position;
     for (int i = 0; i < c.outputs; ++i) {
-      o.out[i] = static_cast<uint8_t*>(out[i]) + position * OutputBytes(c.requantize[i]);
+      o.out[i] = static_cast<uint8_t*>(out[i]) + position * c.requantize[i].output_bytes();
     }
     job.winograd.transforms->output(o);
   }

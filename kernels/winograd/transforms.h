@@ -153,7 +153,7 @@ AQ_INLINE void TransformOutput(const WinogradOutput& o) {
   }
   for (size_t y = 0; y < o.rows; ++y) {
     for (int i = 0; i < o.outputs; ++i) {
-      const size_t element = o.requantize[i].is_wide ? sizeof(int32_t) : 1;
+      const size_t element = o.requantize[i].output_bytes();
       RequantizeRows<Isa>({.acc = o.sums + y * row,
                            .acc_stride = o.nr,
                            .rows = o.pixels,
