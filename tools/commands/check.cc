@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // `aq check`: reads an .onnx as `convert` would, and prints its size or the list of everything that stands in the way.
+#include <CLI/CLI.hpp>
 #include <cstdio>
 
 #include "converter/onnx_reader.h"

@@ -3,12 +3,15 @@
 // parsing. The table is in tools/aq.cc.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <functional>
 #include <string>
 
 #include "runtime/status.h"
 #include "tools/progress.h"
+
+namespace CLI {
+class App;  // its header is most of the compile time of a small file
+}
 
 namespace aq::tools {
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // `aq eval`: accuracy of an .aqm or .onnx on labelled images, and how often it agrees with another network.
+#include <CLI/CLI.hpp>
 #include <cinttypes>
 #include <cstdio>
 

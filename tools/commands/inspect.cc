@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // `aq inspect`: a description of an .aqm as text or JSON. Loading it checks structure, checksums and meaning; --verify
 // also plans and prepares it for this machine.
+#include <CLI/CLI.hpp>
 #include <cstdio>
 
 #include "tools/aqm_model.h"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // `aq run`: classifies one image file, or every sample of a .npy, and prints the best classes with their scores.
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
 #include <numeric>
