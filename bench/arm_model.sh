@@ -37,6 +37,15 @@ count() {  # CPU PROGRAM ARGUMENT
   count max aq_guest i8mm
 } >"$work/all"
 
+cat <<TEXT
+# ARM without ARM hardware: models
+
+Written by \`bench/arm_model.sh >bench/arm_model.md\` ($(date -u +%F)). Nothing here is a measured time. XNNPACK is Debian 12's
+(0.0~git20220216), its int8 convolution (qc8), on the emulated Cortex-A72 (v8.0) and Cortex-A76 (dotprod); it does not
+know the emulated core's name, so it may choose other kernels than on hardware. It has no i8mm kernels. Direct rows take
+the direct tile although Winograd or looking up pairs (last table) would be chosen for the layer.
+
+TEXT
 echo "## Guest instructions per MAC (MODEL: counted in qemu, one thread, no hardware behind it)"
 echo
 echo "Whole layers: gathering, decoding, multiplying, rounding. Fewer is better; in brackets: times fewer than our W8A8"
@@ -77,7 +86,8 @@ echo "$(llvm-mca --version | sed -n 's/^ *\(Debian \)\?LLVM version/LLVM/p')."
 echo
 echo "| kernel | instructions | MACs | MACs per instruction | A53 | A55 | A57 (for A72) | N1 (for A76) |"
 echo "|---|---|---|---|---|---|---|---|"
-# The innermost loop of a function: the shortest stretch between a backward branch and its target with multiplies in it.
+# The innermost loop of a function: the shortest stretch between a backward branch and its target with multiplies, or
+# looked-up products, in it.
 innermost_loop() {  # OBJECT SYMBOL-PATTERN
   aarch64-linux-gnu-objdump -d --no-show-raw-insn -C "$1" | awk -v pattern="$2" '
     /^[0-9a-f]+ </ { inside = index($0, pattern) > 0; n = 0; next }
@@ -90,7 +100,7 @@ innermost_loop() {  # OBJECT SYMBOL-PATTERN
         target = text; sub(/ <.*/, "", target); sub(/.*[ \t]/, "", target)
         if (target in at) {
           muls = 0
-          for (i = at[target]; i <= n; i++) if (line[i] ~ /^(smull|smlal|mla|sdot|usmmla)/) muls++
+          for (i = at[target]; i <= n; i++) if (line[i] ~ /^(smull|smlal|mla|sdot|usmmla|tbl)/) muls++
           if (muls > 0 && (best == 0 || n - at[target] < best)) { best = n - at[target]; first = at[target]; last = n }
         }
       }
@@ -123,6 +133,7 @@ row neon w8a8pair 6 16 4 16
 row neon w4a8 6 16 4 16
 row neon w4a4 6 16 4 16
 row neon w2a2 6 16 4 16
+row neon w2a2lut 5 64 64 4
 row neondot w8a8 8 16 8 16
 row neondot w8a7 8 16 8 16
 row i8mm w8a8 8 16 8 8
