@@ -40,10 +40,10 @@ count() {  # CPU PROGRAM ARGUMENT
 cat <<TEXT
 # ARM without ARM hardware: models
 
-Written by \`bench/arm_model.sh >bench/arm_model.md\` ($(date -u +%F)). Nothing here is a measured time. XNNPACK is Debian 12's
-(0.0~git20220216), its int8 convolution (qc8), on the emulated Cortex-A72 (v8.0) and Cortex-A76 (dotprod); it does not
-know the emulated core's name, so it may choose other kernels than on hardware. It has no i8mm kernels. Direct rows take
-the direct tile although Winograd or looking up pairs (last table) would be chosen for the layer.
+Written by \`bench/arm_model.sh >bench/arm_model.md\` ($(date -u +%F)). Nothing here is a measured time. XNNPACK is
+Debian 12's (0.0~git20220216), its int8 convolution (qc8), on the emulated Cortex-A72 (v8.0) and Cortex-A76 (dotprod);
+it does not know the emulated core's name, so it may choose other kernels than on hardware. It has no i8mm kernels.
+Direct rows take the direct tile although Winograd or looking up pairs (last table) would be chosen for the layer.
 
 TEXT
 echo "## Guest instructions per MAC (MODEL: counted in qemu, one thread, no hardware behind it)"
