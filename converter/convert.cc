@@ -83,6 +83,8 @@ bool Preprocess::IsIdentity() const {
   return all(mean, 0) && all(stddev, 1) && crop == 0;
 }
 
+const char* UnitKindName(UnitKind kind) { return kind == UnitKind::kLayer ? "layer" : "block"; }
+
 const char* BorderName(Border border) {
   switch (border) {
     case Border::kNone:

@@ -50,6 +50,9 @@ enum class WeightCodes { kNearest, kSquant };
 // cannot be had the next simpler one is used: see unit_network.h.
 enum class Border { kNone, kAffine, kAffineChannel, kFree, kFreeChannel };
 const char* BorderName(Border border);  // "affine-channel"
+// What reconstruction learns at once (units.h). kBlock: residual blocks, as BRECQ and QDrop. kLayer: as AdaRound.
+enum class UnitKind { kBlock, kLayer };
+const char* UnitKindName(UnitKind kind);  // "block"
 
 struct ConvertOptions {
   Bits bits;
@@ -63,6 +66,7 @@ struct ConvertOptions {
   bool equalize = false;  // cross-layer equalisation (DFQ) before anything else
   // For adaptive rounding; chosen on held-back calibration images, docs/accuracy.md.
   Border border = Border::kAffineChannel;
+  UnitKind unit_kind = UnitKind::kBlock;
   int64_t iterations = 300;        // of each unit's reconstruction
   bool learn_biases = true;        // reconstruction moves biases, too
   int64_t tune_iterations = 1000;  // of the whole network after the last unit; 0: none

@@ -80,6 +80,7 @@ void Fingerprint::Add(const ConvertOptions& options) {
   Add(options.asymmetric_weights);
   Add(options.rounding);
   Add(options.border);
+  Add(options.unit_kind);
   Add(options.iterations);
   Add(options.learn_biases);
   Add(options.seed);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
 #include <numeric>
 
 #include "converter/border_search.h"
@@ -43,7 +44,7 @@ class Reconstruction {
         groups_(groups),
         options_(options),
         progress_(progress),
-        units_(SplitIntoUnits(graph)),
+        units_(SplitIntoUnits(graph, options.unit_kind)),
         network_(graph, plan, groups, options, units_),
         budget_{options.max_memory_bytes, options.scratch_folder} {}
 
@@ -51,15 +52,16 @@ class Reconstruction {
     images_ = static_cast<int64_t>(indices.size());
     order_.resize(indices.size());
     std::iota(order_.begin(), order_.end(), int64_t{0});
-    AQ_ASSIGN_OR_RETURN(exact_, MakeCache(graph_.input));
-    AQ_ASSIGN_OR_RETURN(quantized_, MakeCache(graph_.input));
+    Samples& pictures = samples_[graph_.input];
+    AQ_ASSIGN_OR_RETURN(pictures.exact, MakeCache(graph_.input));
+    AQ_ASSIGN_OR_RETURN(pictures.quantized, MakeCache(graph_.input));
     Fingerprint fingerprint;
     for (size_t begin = 0; begin < indices.size(); begin += kCalibrationBatch) {
       const auto batch = indices.subspan(begin, std::min(kCalibrationBatch, indices.size() - begin));
       std::vector<std::vector<uint8_t>> pixels;
       AQ_RETURN_IF_ERROR(LoadImages(images, batch, ValueOf(graph_.input).shape, &pixels));
       const FloatTensor input = ToFloat(pixels, ValueOf(graph_.input).shape, options_.preprocess);
-      for (SampleCache* cache : {&exact_, &quantized_})
+      for (SampleCache* cache : {&pictures.exact, &pictures.quantized})
         std::copy(input.data.begin(), input.data.end(), cache->At(static_cast<int64_t>(begin)));
       if (!options_.checkpoint.empty()) fingerprint.Add(pixels);
     }
@@ -67,7 +69,7 @@ class Reconstruction {
     SampleCache inputs;
     if (options_.tune_iterations > 0) {
       AQ_ASSIGN_OR_RETURN(inputs, MakeCache(graph_.input));
-      std::copy_n(exact_.At(0), images_ * exact_.per_image, inputs.At(0));
+      std::copy_n(pictures.exact.At(0), images_ * inputs.per_image, inputs.At(0));
     }
     for (unit_ = 0; unit_ < units_.size(); ++unit_) AQ_RETURN_IF_ERROR(RunUnit(units_[unit_], &report->units));
     if (options_.tune_iterations > 0)
@@ -76,6 +78,11 @@ class Reconstruction {
   }
 
  private:
+  struct Samples {  // of one value: in the float network, and after the units learned so far
+    SampleCache exact, quantized;
+  };
+  using Side = SampleCache Samples::*;
+
   const Value& ValueOf(ValueId v) const { return graph_.values[static_cast<size_t>(v)]; }
   Result<SampleCache> MakeCache(ValueId v) { return SampleCache::Make(ValueOf(v), images_, &budget_); }
   Result<std::vector<SampleCache>> MakeCaches(const std::vector<ValueId>& values) {
@@ -129,16 +136,19 @@ class Reconstruction {
     return std::clamp(kUnitFloats / std::max<int64_t>(floats, 1), kSmallestBatch, kBatch);
   }
 
-  // forward(values) on the first `images` of `input`, batch by batch; consume(first image, count, values) afterwards.
+  // forward(values) on one side of the first `images`, batch by batch; consume(first image, count, values) afterwards.
   template <class Forward, class Consume>
-  Status ForBatches(const Unit& unit, const SampleCache& input, int64_t images, Tape* tape, const Forward& forward,
+  Status ForBatches(const Unit& unit, Side side, int64_t images, Tape* tape, const Forward& forward,
                     const Consume& consume) {
     const int64_t batch = BatchOf(unit);
     for (int64_t begin = 0; begin < images; begin += batch) {
       const int64_t count = std::min(batch, images - begin);
       tape->Reset();
       std::vector<Var> values(graph_.values.size(), training::kNoVar);
-      values[static_cast<size_t>(unit.input)] = tape->Constant(input.BatchShape(count), input.At(begin));
+      for (const ValueId v : unit.inputs) {
+        const SampleCache& input = samples_.at(v).*side;
+        values[static_cast<size_t>(v)] = tape->Constant(input.BatchShape(count), input.At(begin));
+      }
       AQ_RETURN_IF_ERROR(forward(&values));
       consume(begin, count, values);
     }
@@ -158,7 +168,7 @@ class Reconstruction {
         if (outputs) std::copy_n(tape->value(out), tape->count(out), (*outputs)[o].At(begin));
       }
     };
-    AQ_RETURN_IF_ERROR(ForBatches(unit, quantized_, images_, tape, forward, consume));
+    AQ_RETURN_IF_ERROR(ForBatches(unit, &Samples::quantized, images_, tape, forward, consume));
     return loss / static_cast<double>(images_);
   }
 
@@ -173,7 +183,7 @@ class Reconstruction {
         std::copy_n(tape.value(out), tape.count(out), targets[o].At(begin));
       }
     };
-    AQ_RETURN_IF_ERROR(ForBatches(unit, exact_, images_, &tape, exact, keep));
+    AQ_RETURN_IF_ERROR(ForBatches(unit, &Samples::exact, images_, &tape, exact, keep));
 
     const bool is_restored = unit_ < checkpoint_.units.size();
     UnitReport report;
@@ -191,8 +201,9 @@ class Reconstruction {
     }
     AQ_ASSIGN_OR_RETURN(std::vector<SampleCache> outputs, MakeCaches(unit.outputs));
     AQ_ASSIGN_OR_RETURN(report.loss_after, RunHard(unit, targets, &tape, &outputs));
-    exact_ = std::move(targets[0]);
-    quantized_ = std::move(outputs[0]);
+    for (const ValueId v : unit.last_read) samples_.erase(v);
+    for (size_t o = 0; o < unit.outputs.size(); ++o)
+      samples_[unit.outputs[o]] = {std::move(targets[o]), std::move(outputs[o])};
     if (!is_restored) {
       report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
       if (!options_.checkpoint.empty()) AQ_RETURN_IF_ERROR(SaveCheckpoint(report));
@@ -207,7 +218,7 @@ class Reconstruction {
   // of 64 %).
   Status Search(const Unit& unit, const std::vector<SampleCache>& targets, Tape* tape) {
     const std::vector<UnitNetwork::Activation*> activations = network_.Activations(unit);
-    AQ_RETURN_IF_ERROR(MatchMeans(unit, exact_, tape));
+    AQ_RETURN_IF_ERROR(MatchMeans(unit, &Samples::exact, tape));
     const int64_t images = std::min(images_, kSearchImages);
     const auto loss = [&]() -> Result<double> {
       double sum = 0;
@@ -219,17 +230,17 @@ class Reconstruction {
           sum += static_cast<double>(tape->scalar(error)) * static_cast<double>(count);
         }
       };
-      AQ_RETURN_IF_ERROR(ForBatches(unit, exact_, images, tape, forward, consume));
+      AQ_RETURN_IF_ERROR(ForBatches(unit, &Samples::exact, images, tape, forward, consume));
       return sum;
     };
     AQ_RETURN_IF_ERROR(SearchBorders(activations, loss));
     for (UnitNetwork::Activation* activation : activations) activation->quantizer.border.is_trained = false;
-    return MatchMeans(unit, quantized_, tape);
+    return MatchMeans(unit, &Samples::quantized, tape);
   }
 
   // Biases about as bias correction will leave them: else borders would be found that make up for shifts of the mean,
   // and bias correction would undo those once more (ResNet-20 at w2a2: agreement with float 38 % instead of 64 %).
-  Status MatchMeans(const Unit& unit, const SampleCache& input, Tape* tape) {
+  Status MatchMeans(const Unit& unit, Side side, Tape* tape) {
     if (!options_.bias_correction) return {};
     constexpr int kRounds = 2;  // a ReLU makes it non-linear
     const int64_t images = std::min(images_, kSearchImages);
@@ -245,8 +256,8 @@ class Reconstruction {
             means->Add(*tape, values[static_cast<size_t>(node.output)]);
           };
         };
-        AQ_RETURN_IF_ERROR(ForBatches(unit, exact_, images, tape, exact, add_to(&wanted)));
-        AQ_RETURN_IF_ERROR(ForBatches(unit, input, images, tape, hard, add_to(&found)));
+        AQ_RETURN_IF_ERROR(ForBatches(unit, &Samples::exact, images, tape, exact, add_to(&wanted)));
+        AQ_RETURN_IF_ERROR(ForBatches(unit, side, images, tape, hard, add_to(&found)));
         found.MoveBiases(wanted, &layer->bias.value);
       }
     }
@@ -286,20 +297,24 @@ class Reconstruction {
                      .cosine = true,
                      .first_step = warm_up});
     }
-    std::vector<float> exact, quantized, mixed;
-    std::vector<std::vector<float>> wanted(targets.size());
+    std::vector<float> exact, quantized;
+    std::vector<std::vector<float>> mixed(unit.inputs.size()), wanted(targets.size());
     for (int64_t it = 0; it < iterations; ++it) {
       const uint64_t iteration = static_cast<uint64_t>(it);
       training::ShuffleHead({options_.seed, kBatchStream + 2 * (unit_ + 1), iteration}, static_cast<size_t>(count),
                             order_);
-      Gather(exact_, count, &exact);
-      Gather(quantized_, count, &quantized);
-      mixed.resize(exact.size());
-      training::MixInputs({.keep = kKeep, .key = {options_.seed, kMixStream + 2 * (unit_ + 1), iteration}},
-                          quantized.data(), exact.data(), static_cast<int64_t>(mixed.size()), mixed.data());
       tape->Reset();
       std::vector<Var> values(graph_.values.size(), training::kNoVar);
-      values[static_cast<size_t>(unit.input)] = tape->Constant(exact_.BatchShape(count), mixed.data());
+      for (size_t i = 0; i < unit.inputs.size(); ++i) {
+        const Samples& input = samples_.at(unit.inputs[i]);
+        Gather(input.exact, count, &exact);
+        Gather(input.quantized, count, &quantized);
+        mixed[i].resize(exact.size());
+        const uint64_t draw = iteration | uint64_t{i} << 32;
+        training::MixInputs({.keep = kKeep, .key = {options_.seed, kMixStream + 2 * (unit_ + 1), draw}},
+                            quantized.data(), exact.data(), static_cast<int64_t>(exact.size()), mixed[i].data());
+        values[static_cast<size_t>(unit.inputs[i])] = tape->Constant(input.exact.BatchShape(count), mixed[i].data());
+      }
       const UnitNetwork::Mode mode{training::WeightRounding::kSoft, kKeep, iteration};
       AQ_RETURN_IF_ERROR(network_.Forward(tape, unit, mode, &values));
       std::vector<training::WeightedTerm> terms;
@@ -333,7 +348,7 @@ class Reconstruction {
   size_t unit_ = 0;
   int64_t images_ = 0;
   std::vector<int64_t> order_;
-  SampleCache exact_, quantized_;  // the unit's input in the float network, and after the units learned so far
+  std::map<ValueId, Samples> samples_;  // of the values that the unit or later ones read
 };
 
 }  // namespace

@@ -54,12 +54,12 @@ class Tuning {
         images_(images),
         options_(options),
         network_(*network),
-        features_(SplitIntoUnits(graph).back().input),
+        features_(SplitIntoUnits(graph, UnitKind::kBlock).back().inputs[0]),
         image_size_(Elements(InputShape())),
         tape_(options.num_threads) {
     whole_.nodes.resize(graph.nodes.size());
     std::iota(whole_.nodes.begin(), whole_.nodes.end(), 0);
-    whole_.input = graph.input;
+    whole_.inputs = {graph.input};
     whole_.outputs = graph.outputs;
     layers_ = network_.Layers(whole_);
     activations_ = network_.AllActivations();

@@ -76,10 +76,10 @@ UnitNetwork::UnitNetwork(const Graph& graph, const ActivationPlan& plan, const s
       is_cut_copy_(graph.values.size()) {
   for (size_t v = 0; v < graph.values.size(); ++v)
     if (plan.is_observed[v]) members_[static_cast<size_t>(plan.group[v])].push_back(static_cast<ValueId>(v));
-  for (const Unit& unit : units) {
-    const size_t input = static_cast<size_t>(unit.input);
-    if (!plan.is_observed[input]) is_cut_copy_[static_cast<size_t>(plan.group[input])] = true;
-  }
+  for (const Unit& unit : units)
+    for (const ValueId input : unit.inputs)
+      if (!plan.is_observed[static_cast<size_t>(input)])
+        is_cut_copy_[static_cast<size_t>(plan.group[static_cast<size_t>(input)])] = true;
   for (size_t i = 0; i < graph.nodes.size(); ++i) {
     const Node& node = graph.nodes[i];
     if (IsWeightLayer(node) && plan.bits[i].weights <= kLearnedBits && node.inputs[0] != graph.input)
@@ -193,7 +193,7 @@ int UnitNetwork::WidthRead(int node, int input) const {
 
 Status UnitNetwork::Forward(training::Tape* tape, const Unit& unit, const Mode& mode, std::vector<Var>* values) {
   std::map<std::pair<ValueId, int>, Var> quantized;
-  std::set<Key>& used = used_[unit.input];
+  std::set<Key>& used = used_[unit.nodes];
   const auto read = [&](ValueId v, int bits) {
     const Var raw = (*values)[static_cast<size_t>(v)];
     if (!HasCodes(v)) return raw;
@@ -254,7 +254,7 @@ UnitNetwork::Layer* UnitNetwork::FindLayer(int node) {
 
 std::vector<UnitNetwork::Activation*> UnitNetwork::Activations(const Unit& unit) {
   std::vector<Activation*> activations;
-  for (const Key& key : used_[unit.input]) activations.push_back(&activations_.at(key));
+  for (const Key& key : used_[unit.nodes]) activations.push_back(&activations_.at(key));
   return activations;
 }
 

@@ -54,7 +54,7 @@ class UnitNetwork {
   UnitNetwork(const Graph& graph, const ActivationPlan& plan, const std::vector<Histogram>& groups,
               const ConvertOptions& options, const std::vector<Unit>& units);
 
-  // values [graph.values.size()]: the unit's input is given, its outputs are filled in.
+  // values [graph.values.size()]: the unit's inputs are given, its outputs are filled in.
   Status Forward(training::Tape* tape, const Unit& unit, const Mode& mode, std::vector<training::Var>* values);
 
   // What a unit can learn; activations only after its first Forward().
@@ -94,7 +94,7 @@ class UnitNetwork {
   std::vector<bool> is_cut_copy_;              // per group: a copy of it enters a unit, its channels not as produced
   std::map<int, Layer> layers_;
   std::map<Key, Activation> activations_;
-  std::map<ValueId, std::set<Key>> used_;  // by unit input
+  std::map<std::vector<int>, std::set<Key>> used_;  // by unit: its nodes
 };
 
 }  // namespace aq::converter

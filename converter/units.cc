@@ -22,33 +22,45 @@ bool HasWeights(const Graph& graph, const Unit& unit) {
                      [&](int node) { return IsWeightLayer(graph.nodes[static_cast<size_t>(node)]); });
 }
 
+// Fills in what crosses the unit's two cuts.
+void ConnectUnit(const Graph& graph, const std::vector<int>& last_reader, Unit* unit) {
+  const int first = unit->nodes.front(), last = unit->nodes.back();
+  std::vector<bool> is_seen(graph.values.size());
+  for (int i = first; i <= last; ++i) {
+    const Node& node = graph.nodes[static_cast<size_t>(i)];
+    for (const ValueId v : node.inputs) {
+      if (is_seen[static_cast<size_t>(v)]) continue;
+      is_seen[static_cast<size_t>(v)] = true;
+      unit->inputs.push_back(v);
+      if (last_reader[static_cast<size_t>(v)] <= last) unit->last_read.push_back(v);
+    }
+    is_seen[static_cast<size_t>(node.output)] = true;
+    if (last_reader[static_cast<size_t>(node.output)] > last) unit->outputs.push_back(node.output);
+  }
+}
+
 }  // namespace
 
-std::vector<Unit> SplitIntoUnits(const Graph& graph) {
+std::vector<Unit> SplitIntoUnits(const Graph& graph, UnitKind kind) {
   const std::vector<int> last_reader = LastReaders(graph);
   std::vector<Unit> units;
   std::vector<ValueId> live{graph.input};  // still read by the nodes to come
   Unit unit;
-  unit.input = graph.input;
   for (int i = 0; i < static_cast<int>(graph.nodes.size()); ++i) {
     unit.nodes.push_back(i);
     live.push_back(graph.nodes[static_cast<size_t>(i)].output);
     std::erase_if(live, [&](ValueId v) { return last_reader[static_cast<size_t>(v)] <= i; });
     const bool is_end = i + 1 == static_cast<int>(graph.nodes.size());
-    if (!is_end && (live.size() != 1 || !HasWeights(graph, unit))) continue;
+    const bool is_cut = HasWeights(graph, unit) && (kind == UnitKind::kLayer || live.size() == 1);
+    if (!is_end && !is_cut) continue;
     if (is_end && !HasWeights(graph, unit) && !units.empty()) {
       units.back().nodes.insert(units.back().nodes.end(), unit.nodes.begin(), unit.nodes.end());
     } else {
-      units.push_back(unit);
+      units.push_back(std::move(unit));
     }
-    if (is_end) {
-      units.back().outputs = graph.outputs;
-    } else {
-      units.back().outputs = live;
-      unit.nodes.clear();
-      unit.input = live[0];
-    }
+    unit = {};
   }
+  for (Unit& made : units) ConnectUnit(graph, last_reader, &made);
   return units;
 }
 

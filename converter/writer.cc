@@ -85,9 +85,11 @@ std::map<std::string, std::string> BuildMetadata(const Graph& graph, const Activ
   if (options.rounding == Rounding::kAdaptive) {
     metadata["aq.rounding"] = "adaptive";
     std::snprintf(text, sizeof text,
-                  "{\"border\":\"%s\",\"iterations\":%lld,\"learned_biases\":%s,\"tune_iterations\":%lld}",
-                  BorderName(options.border), static_cast<long long>(options.iterations),
-                  options.learn_biases ? "true" : "false", static_cast<long long>(options.tune_iterations));
+                  "{\"border\":\"%s\",\"units\":\"%s\",\"iterations\":%lld,\"learned_biases\":%s,"
+                  "\"tune_iterations\":%lld}",
+                  BorderName(options.border), UnitKindName(options.unit_kind),
+                  static_cast<long long>(options.iterations), options.learn_biases ? "true" : "false",
+                  static_cast<long long>(options.tune_iterations));
     metadata["aq.reconstruction"] = text;
   }
   metadata["aq.seed"] = std::to_string(options.seed);

@@ -48,6 +48,7 @@ rows=(
   "nearest|--rounding nearest"
   "search|--rounding search"
   "reconstruction (QDrop)|$learned --fixed-biases --border none"
+  "layer-wise (AdaRound, QDrop)|$learned --fixed-biases --border none --units layer"
   "+ learned biases|$learned --border none"
   "+ affine|$learned --border affine"
   "+ affine-channel|$learned --border affine-channel"
@@ -67,7 +68,7 @@ rows=(
 
 # table | networks | recipes | rows, separated by ";" | seeds | calibration images | options for all its rows
 protocol="--edges qdrop"
-blocks="nearest;search;reconstruction (QDrop);+ learned biases;+ affine;+ affine-channel;+ free;+ free-channel"
+blocks="nearest;search;layer-wise (AdaRound, QDrop);reconstruction (QDrop);+ learned biases;+ affine;+ affine-channel;+ free;+ free-channel"
 baselines="nearest;squant;equalised;ranges cosine;ranges aciq;without data;without data, squant;without data, squant, equalised"
 tables=(
   "Borders, CIFAR-10 and Fashion-MNIST|resnet8 resnet20 resnet56 fashion|w4a4 w2a2|$blocks|1 2 3|1024|$protocol"

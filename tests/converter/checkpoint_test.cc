@@ -123,7 +123,7 @@ class Conversion : public testing::Test {
     return Convert(graph_, RandomImages(40, graph_.values[0].shape, 1), options, progress, &report_);
   }
   ConvertOptions WithCheckpoint() const {
-    ConvertOptions options = Options();
+    ConvertOptions options = options_;
     options.checkpoint = path_;
     options.is_resumed = true;
     return options;
@@ -143,29 +143,35 @@ class Conversion : public testing::Test {
   }
 
   const Graph graph_ = Network();
+  ConvertOptions options_ = Options();
   std::string path_;
   ConvertReport report_;
 };
 
 TEST_F(Conversion, ContinuedAnywhereGivesTheSameBytes) {
-  const auto whole = Run(Options());
-  ASSERT_TRUE(whole.ok()) << whole.status().message();
-  const std::vector<UnitReport> units = report_.units;
-  for (size_t done = 1; done <= 4; ++done) {
-    std::filesystem::remove(path_);
-    KeepCheckpointOf(done);
-    std::vector<size_t> trained;  // units with training steps in the continued run
-    const auto progress = [&](const char* stage, size_t step, size_t) {
-      if (std::string(stage) == "reconstruct" && step % 30 == 1) trained.push_back(step / 30);
-    };
-    const auto continued = Run(WithCheckpoint(), progress);
-    ASSERT_TRUE(continued.ok()) << continued.status().message();
-    EXPECT_EQ(continued.value(), whole.value()) << "after unit " << done;
-    for (const size_t unit : trained) EXPECT_GE(unit, done);
-    ASSERT_EQ(report_.units.size(), units.size());
-    for (size_t i = 0; i < units.size(); ++i) {
-      EXPECT_EQ(report_.units[i].loss_before, units[i].loss_before);
-      EXPECT_EQ(report_.units[i].loss_after, units[i].loss_after);
+  for (const auto& [kind, unit_count] : {std::pair{UnitKind::kBlock, size_t{4}}, {UnitKind::kLayer, size_t{5}}}) {
+    SCOPED_TRACE(UnitKindName(kind));
+    options_.unit_kind = kind;
+    const auto whole = Run(options_);
+    ASSERT_TRUE(whole.ok()) << whole.status().message();
+    const std::vector<UnitReport> units = report_.units;
+    ASSERT_EQ(units.size(), unit_count);
+    for (size_t done = 1; done <= unit_count; ++done) {
+      std::filesystem::remove(path_);
+      KeepCheckpointOf(done);
+      std::vector<size_t> trained;  // units with training steps in the continued run
+      const auto progress = [&](const char* stage, size_t step, size_t) {
+        if (std::string(stage) == "reconstruct" && step % 30 == 1) trained.push_back(step / 30);
+      };
+      const auto continued = Run(WithCheckpoint(), progress);
+      ASSERT_TRUE(continued.ok()) << continued.status().message();
+      EXPECT_EQ(continued.value(), whole.value()) << "after unit " << done;
+      for (const size_t unit : trained) EXPECT_GE(unit, done);
+      ASSERT_EQ(report_.units.size(), units.size());
+      for (size_t i = 0; i < units.size(); ++i) {
+        EXPECT_EQ(report_.units[i].loss_before, units[i].loss_before);
+        EXPECT_EQ(report_.units[i].loss_after, units[i].loss_after);
+      }
     }
   }
 }
@@ -182,6 +188,9 @@ TEST_F(Conversion, RefusesTheCheckpointOfAnotherConversion) {
   EXPECT_EQ(Run(options).status().code(), Code::kInvalidArgument);
   options = WithCheckpoint();
   options.iterations = 31;
+  EXPECT_EQ(Run(options).status().code(), Code::kInvalidArgument);
+  options = WithCheckpoint();
+  options.unit_kind = UnitKind::kLayer;
   EXPECT_EQ(Run(options).status().code(), Code::kInvalidArgument);
   options = WithCheckpoint();
   options.bits = {4, 2};

@@ -5,8 +5,11 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "converter/calibrate.h"
 #include "converter/quantize.h"
+#include "converter/recipe.h"
 #include "kernels/numerics.h"
 #include "tests/converter/quantized_graphs.h"
 
@@ -90,6 +93,31 @@ TEST(Reconstruct, IsBitExactWhereCodesAreCopied) {
       ConvertReport report;
       MustConvert(graph, Options(bits, border), &report);
       EXPECT_EQ(report.differences, 0u);
+    }
+  }
+}
+
+TEST(Reconstruct, LearnsSingleLayersIfWanted) {
+  for (const Graph& graph : {TinyResNet(), TinyInception()}) {
+    for (const Border border : {Border::kNone, Border::kFreeChannel}) {
+      SCOPED_TRACE(BorderName(border));
+      ConvertOptions options = Options({2, 2}, border);
+      options.unit_kind = UnitKind::kLayer;
+      options.iterations = 100;
+      ConvertReport report;
+      const std::vector<uint8_t> file = MustConvert(graph, options, &report);
+      EXPECT_EQ(report.differences, 0u);
+      size_t layers = 0;
+      for (const Node& node : graph.nodes) layers += IsWeightLayer(node);
+      ASSERT_EQ(report.units.size(), layers);
+      double log_ratio = 0;  // one layer alone may lose: half of its inputs were float in training
+      for (size_t i = 1; i + 1 < layers; ++i) {
+        EXPECT_TRUE(report.units[i].is_trained);
+        log_ratio += std::log(report.units[i].loss_after / report.units[i].loss_before);
+      }
+      EXPECT_LT(log_ratio, std::log(0.9) * static_cast<double>(layers - 2));
+      options.num_threads = 2;
+      EXPECT_EQ(MustConvert(graph, options, nullptr), file);
     }
   }
 }

@@ -29,14 +29,15 @@ TEST(Units, AreStemResidualBlocksAndHead) {
   const ValueId block_b = b.AddConv("b2", c, 8, Square(3, 1, 1), 1, shortcut);
   const ValueId dense = b.AddDense("dense", b.AddFlatten("flatten", b.AddGlobalPool("pool", block_b)), 5);
   const Graph graph = b.Finish({dense});
-  const std::vector<Unit> units = SplitIntoUnits(graph);
+  const std::vector<Unit> units = SplitIntoUnits(graph, UnitKind::kBlock);
   EXPECT_EQ(NodeNames(graph, units),
             (Names{{"stem"}, {"a1", "a2"}, {"b1", "shortcut", "b2"}, {"pool", "flatten", "dense"}}));
   ASSERT_EQ(units.size(), 4u);
-  EXPECT_EQ(units[0].input, graph.input);
-  EXPECT_EQ(units[1].input, stem);
+  EXPECT_EQ(units[0].inputs, std::vector<ValueId>{graph.input});
+  EXPECT_EQ(units[1].inputs, std::vector<ValueId>{stem});
   EXPECT_EQ(units[1].outputs, std::vector<ValueId>{block_a});
-  EXPECT_EQ(units[2].input, block_a);
+  EXPECT_EQ(units[2].inputs, std::vector<ValueId>{block_a});
+  for (const Unit& unit : units) EXPECT_EQ(unit.last_read, unit.inputs);
   EXPECT_EQ(units[3].outputs, std::vector<ValueId>{dense});
 }
 
@@ -47,7 +48,7 @@ TEST(Units, OfAChainAreItsLayersAndNodesWithoutWeightsGoWithTheNext) {
   const ValueId depthwise = b.AddConv("depthwise", pooled, 4, Square(3, 1, 1), 4);
   const ValueId last = b.AddPool("tail", b.AddConv("last", depthwise, 6, Square(1)), PoolKind::kAverage, Square(2, 2));
   const Graph graph = b.Finish({last});
-  const std::vector<Unit> units = SplitIntoUnits(graph);
+  const std::vector<Unit> units = SplitIntoUnits(graph, UnitKind::kBlock);
   EXPECT_EQ(NodeNames(graph, units), (Names{{"first"}, {"max", "depthwise"}, {"last", "tail"}}));
   EXPECT_EQ(units.back().outputs, std::vector<ValueId>{last});
 }
@@ -60,9 +61,34 @@ TEST(Units, ReachToTheEndOnceTheNetworkForks) {
   const ValueId right = b.AddConv("right", first, 4, Square(3, 1, 1));
   const ValueId tail = b.AddConv("tail", right, 4, Square(3, 1, 1));
   const Graph graph = b.Finish({left, tail});
-  const std::vector<Unit> units = SplitIntoUnits(graph);
+  const std::vector<Unit> units = SplitIntoUnits(graph, UnitKind::kBlock);
   EXPECT_EQ(NodeNames(graph, units), (Names{{"first"}, {"left", "right", "tail"}}));
   EXPECT_EQ(units.back().outputs, graph.outputs);
+}
+
+// What crosses a cut between layers: a shortcut that goes past a layer, a pooled value that two layers read, and a
+// value that leaves the network early.
+TEST(Units, AreSingleLayersIfWanted) {
+  GraphBuilder b({1, 3, 8, 8});
+  const ValueId stem = b.AddConv("stem", b.graph.input, 4, Square(3, 1, 1));
+  const ValueId a = b.AddConv("a1", stem, 4, Square(3, 1, 1));
+  const ValueId block = b.AddConv("a2", a, 4, Square(3, 1, 1), 1, stem);
+  const ValueId pooled = b.AddPool("max", block, PoolKind::kMax, Square(2, 2));
+  const ValueId left = b.AddConv("left", pooled, 4, Square(1));
+  const ValueId right = b.AddConv("right", pooled, 4, Square(1));
+  const ValueId tail = b.AddPool("tail", right, PoolKind::kAverage, Square(2, 2));
+  const Graph graph = b.Finish({left, tail});
+  const std::vector<Unit> units = SplitIntoUnits(graph, UnitKind::kLayer);
+  ASSERT_EQ(NodeNames(graph, units), (Names{{"stem"}, {"a1"}, {"a2"}, {"max", "left"}, {"right", "tail"}}));
+  using Values = std::vector<ValueId>;
+  const std::vector<Values> inputs = {{graph.input}, {stem}, {a, stem}, {block}, {pooled}};
+  const std::vector<Values> outputs = {{stem}, {a}, {block}, {pooled, left}, {tail}};
+  const std::vector<Values> last_read = {{graph.input}, {}, {a, stem}, {block}, {pooled}};
+  for (size_t i = 0; i < units.size(); ++i) {
+    EXPECT_EQ(units[i].inputs, inputs[i]) << i;
+    EXPECT_EQ(units[i].outputs, outputs[i]) << i;
+    EXPECT_EQ(units[i].last_read, last_read[i]) << i;
+  }
 }
 
 }  // namespace

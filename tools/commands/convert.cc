@@ -38,7 +38,7 @@ struct Flags {
   int64_t iterations = ConvertOptions().iterations, tune_iterations = ConvertOptions().tune_iterations;
   int residual_bits = 0;
   bool is_symmetric = false, no_bias_correction = false, fixed_biases = false, is_resumed = false;
-  std::string weights = "nearest";
+  std::string weights = "nearest", units = "block";
   bool is_equalized = false;
   uint64_t max_memory = ConvertOptions().max_memory_bytes;
   PreprocessFlags preprocess;
@@ -62,6 +62,8 @@ const std::map<std::string, converter::Border> kBorders = {{"none", converter::B
                                                            {"affine-channel", converter::Border::kAffineChannel},
                                                            {"free", converter::Border::kFree},
                                                            {"free-channel", converter::Border::kFreeChannel}};
+const std::map<std::string, converter::UnitKind> kUnitKinds = {{"block", converter::UnitKind::kBlock},
+                                                               {"layer", converter::UnitKind::kLayer}};
 
 constexpr size_t kLearningImages = 1024;
 
@@ -127,6 +129,7 @@ Result<ConvertOptions> MakeOptions(const Flags& flags, const Graph& graph) {
   options.weight_codes = kWeights.at(flags.weights);
   options.equalize = flags.is_equalized;
   if (!flags.border.empty()) options.border = kBorders.at(flags.border);
+  options.unit_kind = kUnitKinds.at(flags.units);
   options.iterations = flags.iterations;
   options.learn_biases = !flags.fixed_biases;
   options.tune_iterations = flags.tune_iterations;
@@ -243,7 +246,11 @@ Run AddConvert(CLI::App* app, const CommonFlags* common) {
                   "(affine-channel)")
       ->check(CLI::IsMember(kBorders))
       ->type_name("CLASS");
-  app->add_option("--iterations", flags->iterations, "Adaptive: training steps of each block (300)")
+  app->add_option("--units", flags->units,
+                  "Adaptive: what is learned at once: block (as QDrop) or layer (as AdaRound) (block)")
+      ->check(CLI::IsMember(kUnitKinds))
+      ->type_name("NAME");
+  app->add_option("--iterations", flags->iterations, "Adaptive: training steps of each block or layer (300)")
       ->check(CLI::Range(1, 1000000))
       ->type_name("N");
   app->add_option("--tune-iterations", flags->tune_iterations,
