@@ -215,6 +215,14 @@ Status UnitNetwork::Forward(training::Tape* tape, const Unit& unit, const Mode& 
     const auto layer = layers_.find(node);
     return layer == layers_.end() ? training::kNoVar : t->Leaf(&layer->second.bias);
   };
+  hooks.product = [&](training::Tape* t, int node, Var product) {
+    const auto layer = layers_.find(node);
+    if (layer == layers_.end()) return training::kNoVar;
+    training::ChannelNorm& norm = layer->second.norm;
+    if (mode.measures_products) Measure(*t, product, &norm);
+    return norm.is_on() ? Normalize(t, product, t->Leaf(&norm.gain), t->Leaf(&norm.shift), norm.epsilon)
+                        : training::kNoVar;
+  };
   for (const int index : unit.nodes) {
     const Node& node = graph_.nodes[static_cast<size_t>(index)];
     const std::span<const int> one(&index, 1);
