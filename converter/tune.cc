@@ -23,8 +23,8 @@ using training::Var;
 
 constexpr int64_t kBatch = 32, kSmallestBatch = 4;
 constexpr int64_t kTapeFloats = int64_t{1} << 29;  // 2 GiB: with wide images the batch is smaller
-constexpr int64_t kTapeCopies = 13;  // floats the tape holds per activation: values, gradients, blocked layouts, masks,
-                                     // and what norms keep
+constexpr int64_t kTapeCopies = 10;  // floats the tape holds per activation: values, gradients, blocked layouts, masks;
+                                     // norms add up to three
 constexpr int64_t kHeldBack = 8;     // every eighth image judges, the others train
 constexpr float kTemperature = 2, kFeatureWeight = 0.1f;
 constexpr float kLevelRate = 3e-3f, kStepRate = 2e-3f, kBiasRate = 2e-3f;

@@ -11,8 +11,8 @@
 namespace aq::converter::training {
 namespace {
 
-constexpr int64_t kLeastSamples = 128;
-constexpr double kEpsilon = 1e-5;  // of the mean variance of the layer's channels
+constexpr int64_t kLeastImages = 16, kLeastSamples = 128;  // of a batch; fewer images were not tried
+constexpr double kEpsilon = 1e-5;                          // of the mean variance of the layer's channels
 constexpr float kLeastGain = 1.0f / 16;
 
 // y [n, c, plane]: image i's channel k is a row.
@@ -84,7 +84,9 @@ void Measure(const Tape& tape, Var y, ChannelNorm* norm) {
     norm->variances[k] += s.variances[k];
   }
   ++norm->batches;
-  norm->samples = Rows(tape, y).samples();
+  const Rows rows(tape, y);
+  norm->images = rows.images;
+  norm->samples = rows.samples();
 }
 
 Var Normalize(Tape* tape, Var y, Var gain, Var shift, double epsilon) {
@@ -135,7 +137,7 @@ Var Normalize(Tape* tape, Var y, Var gain, Var shift, double epsilon) {
 void Start(ChannelNorm* norm) {
   const size_t channels = norm->means.size();
   const int64_t c = static_cast<int64_t>(channels);
-  if (norm->samples >= kLeastSamples) {
+  if (norm->images >= kLeastImages && norm->samples >= kLeastSamples) {
     const double mean_variance =
         std::accumulate(norm->variances.begin(), norm->variances.end(), 0.0) / static_cast<double>(norm->batches * c);
     norm->epsilon = std::max(kEpsilon * mean_variance, 1e-30);

@@ -16,8 +16,8 @@ struct ChannelNorm {
   Parameter gain, shift;          // [c]: the standard deviation and the mean that a channel is given; or empty: off
   std::vector<float> least_gain;  // [c]: where Project() keeps it, a fraction of where it starts
   double epsilon = 0;             // added to variances
-  std::vector<double> means, variances;  // [c]: sums over the batches measured
-  int64_t batches = 0, samples = 0;      // samples: positions of a channel, of all images of one batch
+  std::vector<double> means, variances;          // [c]: sums over the batches measured
+  int64_t batches = 0, images = 0, samples = 0;  // of one batch; samples: a channel's positions in all its images
 
   bool is_on() const { return !gain.value.empty(); }
 };
@@ -29,7 +29,7 @@ void Measure(const Tape& tape, Var y, ChannelNorm* norm);
 Var Normalize(Tape* tape, Var y, Var gain, Var shift, double epsilon);
 
 // Switches it on with the statistics measured, so that Normalize() changes about nothing; leaves it off where a batch
-// has too few samples for its statistics. Forgets what was measured.
+// has too few images or samples for its statistics. Forgets what was measured.
 void Start(ChannelNorm* norm);
 // After a step of the optimiser.
 void Project(ChannelNorm* norm);

@@ -6,7 +6,7 @@
 namespace aq::converter::training {
 namespace {
 
-constexpr int64_t kImages = 6, kChannels = 3, kPlane = 5 * 7;
+constexpr int64_t kImages = 16, kChannels = 3, kPlane = 5 * 7;
 const Shape kShape = {kImages, kChannels, 5, 7};
 
 TEST(ChannelNormGradient, EqualsFiniteDifferences) {
@@ -109,21 +109,25 @@ TEST_F(Folding, KeepsGainsPositive) {
   EXPECT_EQ(norm_.gain.value, (std::vector<float>{start[0] / 16, start[1] / 16, start[2]}));
 }
 
-TEST(ChannelNorm, StaysOffWhereABatchHasFewSamples) {
-  for (const int64_t images : {127, 128}) {
-    const std::vector<float> y = Uniform(static_cast<size_t>(images * 2), -1, 1, 1);
+TEST(ChannelNorm, StaysOffWhereABatchHasFewImagesOrSamples) {
+  struct Case {
+    Shape shape;
+    bool is_on;
+  };
+  for (const Case& c : {Case{{127, 2}, false}, Case{{128, 2}, true}, Case{{15, 2, 4, 4}, false},
+                        Case{{16, 2, 4, 2}, true}, Case{{16, 2, 7, 1}, false}}) {
+    const std::vector<float> y = Uniform(static_cast<size_t>(NumElements(c.shape)), -1, 1, 1);
     Tape tape(1);
     ChannelNorm norm;
-    Measure(tape, tape.Constant({images, 2}, y.data()), &norm);
+    Measure(tape, tape.Constant(c.shape, y.data()), &norm);
     Start(&norm);
-    EXPECT_EQ(norm.is_on(), images == 128);
+    EXPECT_EQ(norm.is_on(), c.is_on) << c.shape[0] << " images";
+    if (c.is_on) continue;
     std::vector<float> scale = {1, 2}, bias = {3, 4};
-    Measure(tape, tape.Constant({images, 2}, y.data()), &norm);
-    if (!norm.is_on()) {
-      Fold(&norm, scale, bias);
-      EXPECT_EQ(scale, (std::vector<float>{1, 2}));
-      EXPECT_EQ(bias, (std::vector<float>{3, 4}));
-    }
+    Measure(tape, tape.Constant(c.shape, y.data()), &norm);
+    Fold(&norm, scale, bias);
+    EXPECT_EQ(scale, (std::vector<float>{1, 2}));
+    EXPECT_EQ(bias, (std::vector<float>{3, 4}));
   }
 }
 

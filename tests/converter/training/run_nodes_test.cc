@@ -80,7 +80,7 @@ TEST(RunNodes, ComputesTheGraphAtAnyBatch) {
 // that. The second convolution adds a residual, which must not be normalised.
 TEST(RunNodes, NormalizesProductsOfLayersBeforeTheResidual) {
   Graph graph = ResidualBlock();
-  const std::vector<float> x = Uniform(3 * kChannels * 100, 0, 1, 9);
+  const std::vector<float> x = Uniform(16 * kChannels * 100, 0, 1, 9);
   std::map<int, ChannelNorm> norms;
   bool is_measured = false;
   NodeHooks hooks;
@@ -92,7 +92,7 @@ TEST(RunNodes, NormalizesProductsOfLayersBeforeTheResidual) {
   const auto run = [&] {
     Tape tape(2);
     std::vector<Var> values(6, kNoVar);
-    values[0] = tape.Constant({3, kChannels, 10, 10}, x.data());
+    values[0] = tape.Constant({16, kChannels, 10, 10}, x.data());
     EXPECT_TRUE(RunNodes(&tape, graph, kAllNodes, hooks, &values).ok());
     return std::vector<float>(tape.value(values[5]), tape.value(values[5]) + tape.count(values[5]));
   };
@@ -106,7 +106,7 @@ TEST(RunNodes, NormalizesProductsOfLayersBeforeTheResidual) {
   is_measured = false;
   for (auto& [node, norm] : norms) Start(&norm);
   EXPECT_TRUE(norms[0].is_on() && norms[1].is_on());
-  EXPECT_FALSE(norms[4].is_on()) << "three samples a channel";
+  EXPECT_FALSE(norms[4].is_on()) << "sixteen samples a channel";
   expect_near(run(), plain);
 
   norms[0].gain.value[1] *= 1.25f;
