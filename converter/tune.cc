@@ -165,9 +165,10 @@ class Tuning {
     return {};
   }
 
-  // Of whole batches only, unless there is none.
+  // In whole batches; where these are too small for norms there is nothing to measure.
   Status MeasureProducts() {
     const size_t batch = std::min(measured_.size(), batch_);
+    if (batch < training::kLeastImages) return {};
     for (size_t begin = 0; begin + batch <= measured_.size(); begin += batch) {
       const std::vector<float> input = Gather(std::span(measured_).subspan(begin, batch));
       std::vector<Var> values;

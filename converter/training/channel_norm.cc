@@ -11,8 +11,8 @@
 namespace aq::converter::training {
 namespace {
 
-constexpr int64_t kLeastImages = 16, kLeastSamples = 128;  // of a batch; fewer images were not tried
-constexpr double kEpsilon = 1e-5;                          // of the mean variance of the layer's channels
+constexpr int64_t kLeastSamples = 128;  // of a batch
+constexpr double kEpsilon = 1e-5;       // of the mean variance of the layer's channels
 constexpr float kLeastGain = 1.0f / 16;
 
 // y [n, c, plane]: image i's channel k is a row.

@@ -12,6 +12,8 @@
 
 namespace aq::converter::training {
 
+inline constexpr int64_t kLeastImages = 16;  // of a batch, for a norm to be switched on; fewer were not tried
+
 struct ChannelNorm {
   Parameter gain, shift;          // [c]: the standard deviation and the mean that a channel is given; or empty: off
   std::vector<float> least_gain;  // [c]: where Project() keeps it, a fraction of where it starts
