@@ -23,14 +23,12 @@ using training::Var;
 
 constexpr int64_t kBatch = 32, kSmallestBatch = 4;
 constexpr int64_t kTapeFloats = int64_t{1} << 29;  // 2 GiB: with wide images the batch is smaller
-constexpr int64_t kTapeCopies = 10;  // floats the tape holds per activation: values, gradients, blocked layouts, masks;
-                                     // norms add up to three
+constexpr int64_t kTapeCopies = 10;  // floats the tape holds per activation: values, gradients, blocked layouts, masks
 constexpr int64_t kHeldBack = 8;     // every eighth image judges, the others train
 constexpr float kTemperature = 2, kFeatureWeight = 0.1f;
 constexpr float kLevelRate = 3e-3f, kStepRate = 2e-3f, kBiasRate = 2e-3f;
 constexpr float kScaleRate = 1e-3f;              // relative to the layer's mean scale
 constexpr float kSecondRate = 0.3f;              // of all of them, where the first attempt did not help
-constexpr size_t kMeasuredImages = 512;          // for the norms' final statistics
 constexpr uint64_t kStream = uint64_t{1} << 41;  // random draws: beyond those of reconstruct.cc
 
 float MeanMagnitude(std::span<const float> values) {
@@ -70,8 +68,6 @@ class Tuning {
     batch_ = static_cast<size_t>(std::clamp(kTapeFloats / floats, kSmallestBatch, kBatch));
     for (int64_t i = 0; i < count; ++i) (i % kHeldBack == 0 && count > 1 ? held_back_ : training_).push_back(i);
     if (held_back_.empty()) held_back_ = training_;
-    measured_ = training_;
-    measured_.resize(std::min(measured_.size(), kMeasuredImages));
   }
 
   // Up to two attempts: rates that help one network are too much for another, above all for one that is good already
@@ -83,13 +79,12 @@ class Tuning {
     for (const float rate : {1.0f, kSecondRate}) {
       report->rate = rate;
       training::Adam adam(options_.tune_iterations);
-      AQ_RETURN_IF_ERROR(Prepare(rate, &adam));
+      Prepare(rate, &adam);
       for (int64_t it = 0; it < options_.tune_iterations; ++it) {
         AQ_RETURN_IF_ERROR(Step(static_cast<uint64_t>(it), &adam));
         const char* stage = rate == 1 ? "tune" : "tune, slower";
         if (progress) progress(stage, static_cast<size_t>(it + 1), static_cast<size_t>(options_.tune_iterations));
       }
-      AQ_RETURN_IF_ERROR(FoldNorms());
       AQ_ASSIGN_OR_RETURN(report->divergence_after, HeldBackDivergence());
       report->is_kept = report->divergence_after < report->divergence_before;
       if (report->is_kept) break;
@@ -131,20 +126,15 @@ class Tuning {
     for (UnitNetwork::Layer* layer : layers_) layer->weights.level = {};
   }
 
-  // A norm's gain and shift stand for its layer's scales and biases, which have no say while it is on.
-  Status Prepare(float rate, training::Adam* adam) {
-    AQ_RETURN_IF_ERROR(MeasureProducts());
+  void Prepare(float rate, training::Adam* adam) {
     for (UnitNetwork::Layer* layer : layers_) {
       StartLevels(&layer->weights);
-      Start(&layer->norm);
-      const bool is_on = layer->norm.is_on();
-      layer->weights.scale.is_trained = layer->bias.is_trained = !is_on;
-      training::Parameter* scale = is_on ? &layer->norm.gain : &layer->weights.scale;
-      training::Parameter* bias = is_on ? &layer->norm.shift : &layer->bias;
+      layer->weights.scale.is_trained = layer->bias.is_trained = true;
+      const float scale = MeanMagnitude(layer->weights.scale.value);
       adam->AddGroup({.parameters = {&layer->weights.level}, .learning_rate = rate * kLevelRate, .cosine = true});
       adam->AddGroup(
-          {.parameters = {scale}, .learning_rate = rate * kScaleRate * MeanMagnitude(scale->value), .cosine = true});
-      adam->AddGroup({.parameters = {bias}, .learning_rate = rate * kBiasRate, .cosine = true});
+          {.parameters = {&layer->weights.scale}, .learning_rate = rate * kScaleRate * scale, .cosine = true});
+      adam->AddGroup({.parameters = {&layer->bias}, .learning_rate = rate * kBiasRate, .cosine = true});
     }
     for (UnitNetwork::Activation* activation : activations_) {
       training::ActivationQuantizer& q = activation->quantizer;
@@ -153,50 +143,15 @@ class Tuning {
       adam->AddGroup({.parameters = {&q.step}, .learning_rate = rate * kStepRate, .cosine = true});
       adam->AddGroup({.parameters = {&q.border}, .learning_rate = rate * activation->border_rate(), .cosine = true});
     }
-    return {};
   }
 
-  Status FoldNorms() {
-    AQ_RETURN_IF_ERROR(MeasureProducts());
-    for (UnitNetwork::Layer* layer : layers_) {
-      Fold(&layer->norm, layer->weights.scale.value, layer->bias.value);
-      layer->weights.scale.is_trained = layer->bias.is_trained = true;
-    }
-    return {};
-  }
-
-  // In whole batches; where these are too small for norms there is nothing to measure.
-  Status MeasureProducts() {
-    const size_t batch = std::min(measured_.size(), batch_);
-    if (batch < training::kLeastImages) return {};
-    for (size_t begin = 0; begin + batch <= measured_.size(); begin += batch) {
-      const std::vector<float> input = Gather(std::span(measured_).subspan(begin, batch));
-      std::vector<Var> values;
-      StartForward(input, &values);
-      AQ_RETURN_IF_ERROR(network_.Forward(&tape_, whole_, {.measures_products = true}, &values));
-    }
-    return {};
-  }
-
-  std::vector<float> Gather(std::span<const int64_t> indices) const {
-    std::vector<float> input;
-    for (const int64_t i : indices)
-      input.insert(input.end(), images_ + i * image_size_, images_ + (i + 1) * image_size_);
-    return input;
-  }
-
-  // `input` must outlive the tape's iteration, which begins here.
-  void StartForward(const std::vector<float>& input, std::vector<Var>* values) {
+  // Both networks on `input`, which must outlive the tape's iteration.
+  Status Forward(const std::vector<float>& input, training::WeightRounding rounding, Networks* networks) {
     Shape shape = InputShape();
     shape[0] = static_cast<int64_t>(input.size()) / image_size_;
     tape_.Reset();
-    values->assign(graph_.values.size(), training::kNoVar);
-    (*values)[static_cast<size_t>(graph_.input)] = tape_.Constant(shape, input.data());
-  }
-
-  // Both networks.
-  Status Forward(const std::vector<float>& input, training::WeightRounding rounding, Networks* networks) {
-    StartForward(input, &networks->exact);
+    networks->exact.assign(graph_.values.size(), training::kNoVar);
+    networks->exact[static_cast<size_t>(graph_.input)] = tape_.Constant(shape, input.data());
     networks->quantized = networks->exact;
     AQ_RETURN_IF_ERROR(RunNodes(&tape_, graph_, whole_.nodes, {}, &networks->exact));
     return network_.Forward(&tape_, whole_, {.rounding = rounding}, &networks->quantized);
@@ -217,7 +172,11 @@ class Tuning {
     double sum = 0;
     for (size_t begin = 0; begin < held_back_.size(); begin += batch_) {
       const size_t count = std::min(held_back_.size() - begin, batch_);
-      const std::vector<float> input = Gather(std::span(held_back_).subspan(begin, count));
+      std::vector<float> input;
+      for (size_t i = begin; i < begin + count; ++i) {
+        const float* image = images_ + held_back_[i] * image_size_;
+        input.insert(input.end(), image, image + image_size_);
+      }
       Networks networks;
       AQ_RETURN_IF_ERROR(Forward(input, training::WeightRounding::kHard, &networks));
       for (const training::WeightedTerm& term : Divergences(networks, kTemperature))
@@ -239,10 +198,7 @@ class Tuning {
     if (const float power = MeanPower(tape_, features); power > 0) terms.push_back({error, kFeatureWeight / power});
     tape_.Backward(WeightedSum(&tape_, terms));
     adam->Step();
-    for (UnitNetwork::Layer* layer : layers_) {
-      training::Project(&layer->weights);
-      training::Project(&layer->norm);
-    }
+    for (UnitNetwork::Layer* layer : layers_) training::Project(&layer->weights);
     for (UnitNetwork::Activation* activation : activations_) activation->Project();
     return {};
   }
@@ -258,7 +214,7 @@ class Tuning {
   Tape tape_;
   std::vector<UnitNetwork::Layer*> layers_;
   std::vector<UnitNetwork::Activation*> activations_;
-  std::vector<int64_t> training_, held_back_, measured_;  // indices of images
+  std::vector<int64_t> training_, held_back_;  // indices of images
   std::vector<float> input_;
 };
 

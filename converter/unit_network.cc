@@ -19,9 +19,7 @@ namespace {
 using training::BorderClass;
 using training::Var;
 
-constexpr int kLearnedBits = 4;     // weights and borders above are left alone
-constexpr int kNormalizedBits = 2;  // products of wider activations are not: networks that are close to float already
-                                    // end further from it with the noise of batches (docs/accuracy.md)
+constexpr int kLearnedBits = 4;  // weights and borders above are left alone
 
 // Of the border estimator (fake_quantize.h), in cells. A threshold that moves on its own must feel the elements near
 // it; the straight-through estimator gives it those of its whole cell. Affine borders learn as well with that one.
@@ -216,15 +214,6 @@ Status UnitNetwork::Forward(training::Tape* tape, const Unit& unit, const Mode& 
   hooks.bias = [&](training::Tape* t, int node) {
     const auto layer = layers_.find(node);
     return layer == layers_.end() ? training::kNoVar : t->Leaf(&layer->second.bias);
-  };
-  hooks.product = [&](training::Tape* t, int node, Var product) {
-    const auto layer = layers_.find(node);
-    if (layer == layers_.end()) return training::kNoVar;
-    training::ChannelNorm& norm = layer->second.norm;
-    const bool is_coarse = plan_.bits[static_cast<size_t>(node)].activations <= kNormalizedBits;
-    if (mode.measures_products && is_coarse) Measure(*t, product, &norm);
-    return norm.is_on() ? Normalize(t, product, t->Leaf(&norm.gain), t->Leaf(&norm.shift), norm.epsilon)
-                        : training::kNoVar;
   };
   for (const int index : unit.nodes) {
     const Node& node = graph_.nodes[static_cast<size_t>(index)];

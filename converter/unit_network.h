@@ -23,7 +23,6 @@
 #include "converter/ranges.h"
 #include "converter/training/adaround.h"
 #include "converter/training/border.h"
-#include "converter/training/channel_norm.h"
 #include "converter/training/tape.h"
 #include "converter/units.h"
 #include "runtime/status.h"
@@ -36,7 +35,6 @@ class UnitNetwork {
     QuantizedWeights grid;  // scale, zero points and bits of the search
     training::WeightQuantizer weights;
     training::Parameter bias;
-    training::ChannelNorm norm;  // of its product, while the whole network is tuned
   };
   struct Activation {
     ValueId value = -1;  // the first that asked for it; others of its group share it
@@ -50,7 +48,6 @@ class UnitNetwork {
     training::WeightRounding rounding = training::WeightRounding::kHard;
     float keep = 1;  // QDrop: probability that an element is quantised
     uint64_t iteration = 0;
-    bool measures_products = false;  // for the layers' norms
   };
 
   // All must outlive the network.

@@ -31,9 +31,7 @@ struct NodeRunner {
     const Var hooked = hooks.bias ? hooks.bias(tape, index) : kNoVar;
     return hooked != kNoVar ? hooked : tape->Constant({static_cast<int64_t>(own.size())}, own.data());
   }
-  Var PlusResidual(Var product) const {
-    const Var hooked = hooks.product ? hooks.product(tape, index, product) : kNoVar;
-    const Var out = hooked != kNoVar ? hooked : product;
+  Var PlusResidual(Var out) const {
     if (inputs.size() < 2) return out;
     return training::Add(tape, out, inputs[1]);
   }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs nodes of a Graph on the tape, with hooks where quantisers and normalisation enter: weights, bias, products, and
-// inputs on the consumer's side. Called by block reconstruction and end-to-end tuning; the nodes' own float weights are
-// the default.
+// Runs nodes of a Graph on the tape, with hooks where quantisers enter: weights, bias, and inputs on the consumer's
+// side. Called by block reconstruction and end-to-end tuning; the nodes' own float weights are the default.
 #pragma once
 
 #include <functional>
@@ -18,8 +17,6 @@ namespace aq::converter::training {
 struct NodeHooks {
   std::function<Var(Tape* tape, int node)> weights;
   std::function<Var(Tape* tape, int node)> bias;
-  // Replaces the product of a layer, bias included, before a residual is added.
-  std::function<Var(Tape* tape, int node, Var product)> product;
   // Replaces input number `input` of the node; `x` is the producer's value, shared with its other consumers.
   std::function<Var(Tape* tape, int node, int input, Var x)> input;
 };

@@ -9,7 +9,6 @@
 
 #include "converter/training/adam.h"
 #include "converter/training/adaround.h"
-#include "converter/training/channel_norm.h"
 #include "converter/training/fake_quantize.h"
 #include "converter/training/losses.h"
 #include "converter/training/ops.h"
@@ -74,54 +73,6 @@ TEST(RunNodes, ComputesTheGraphAtAnyBatch) {
   double sum = dense.bias[0];
   for (size_t c = 0; c < kChannels; ++c) sum += double{dense.weights[c]} * tape.value(values[4])[c];
   EXPECT_NEAR(tape.value(values[5])[0], sum, 1e-5);
-}
-
-// Normalised with what was measured and folded again: the same network; normalised to something else: folding gives
-// that. The second convolution adds a residual, which must not be normalised.
-TEST(RunNodes, NormalizesProductsOfLayersBeforeTheResidual) {
-  Graph graph = ResidualBlock();
-  const std::vector<float> x = Uniform(16 * kChannels * 100, 0, 1, 9);
-  std::map<int, ChannelNorm> norms;
-  bool is_measured = false;
-  NodeHooks hooks;
-  hooks.product = [&](Tape* t, int node, Var product) {
-    ChannelNorm& norm = norms[node];
-    if (is_measured) Measure(*t, product, &norm);
-    return norm.is_on() ? Normalize(t, product, t->Leaf(&norm.gain), t->Leaf(&norm.shift), norm.epsilon) : kNoVar;
-  };
-  const auto run = [&] {
-    Tape tape(2);
-    std::vector<Var> values(6, kNoVar);
-    values[0] = tape.Constant({16, kChannels, 10, 10}, x.data());
-    EXPECT_TRUE(RunNodes(&tape, graph, kAllNodes, hooks, &values).ok());
-    return std::vector<float>(tape.value(values[5]), tape.value(values[5]) + tape.count(values[5]));
-  };
-  const auto expect_near = [](const std::vector<float>& found, const std::vector<float>& wanted) {
-    ASSERT_EQ(found.size(), wanted.size());
-    for (size_t i = 0; i < found.size(); ++i) EXPECT_NEAR(found[i], wanted[i], 1e-4) << i;
-  };
-  const std::vector<float> plain = run();
-  is_measured = true;
-  run();
-  is_measured = false;
-  for (auto& [node, norm] : norms) Start(&norm);
-  EXPECT_TRUE(norms[0].is_on() && norms[1].is_on());
-  EXPECT_FALSE(norms[4].is_on()) << "sixteen samples a channel";
-  expect_near(run(), plain);
-
-  norms[0].gain.value[1] *= 1.25f;
-  norms[1].shift.value[2] += 0.5f;
-  is_measured = true;
-  const std::vector<float> changed = run();
-  is_measured = false;
-  EXPECT_GT(std::fabs(changed[0] - plain[0]), 1e-3);
-  for (const int node : {0, 1}) {
-    auto& conv = std::get<converter::Conv>(graph.nodes[static_cast<size_t>(node)].attributes);
-    std::vector<float> scale(kChannels, 1);
-    Fold(&norms[node], scale, conv.bias);
-    for (size_t i = 0; i < conv.weights.size(); ++i) conv.weights[i] *= scale[i / (kChannels * 9)];
-  }
-  expect_near(run(), changed);
 }
 
 TEST(RunNodes, NamesAMissingInput) {
