@@ -41,7 +41,7 @@ networks=(
   "squeezenet|$data/models/imagenet/squeezenet_v1_1.onnx|images:$data/imagenet/val650_227.tar,$data/imagenet/val650_labels.csv|images:$data/imagenet/train1000_256.tar,$data/imagenet/train1000_labels.csv|--preset caffe --crop 227"
 )
 
-# row | options of `aq convert`. Bias correction is on in all of them.
+# row | options of `aq convert`. Bias correction is on in all of them; it leaves learned layers as they are.
 learned="--rounding adaptive --tune-iterations 0"
 tuned="--rounding adaptive"  # and end to end, after the blocks: tables of its own
 rows=(
