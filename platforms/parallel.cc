@@ -18,6 +18,7 @@ struct Parallel::Impl {
   pthreadpool_t pool = nullptr;
   ExternalFor external = nullptr;
   void* external_user = nullptr;
+  bool is_awake = false;  // the pool's threads spin
 };
 
 namespace {
@@ -101,8 +102,17 @@ void Parallel::For(size_t count, Task task, void* context) {
   if (impl_->external != nullptr) {
     impl_->external(impl_->external_user, slots, RunSlot, &loop);
   } else {
-    pthreadpool_parallelize_1d(impl_->pool, RunSlot, &loop, slots, PTHREADPOOL_FLAG_YIELD_WORKERS);  // do not spin
+    pthreadpool_parallelize_1d(impl_->pool, RunSlot, &loop, slots, 0);
+    impl_->is_awake = true;
   }
+}
+
+// The pool takes the flag with work only: no indices for anyone.
+void Parallel::Rest() {
+  if (!std::exchange(impl_->is_awake, false)) return;
+  Loop nothing{nullptr, nullptr, 0};
+  const size_t slots = static_cast<size_t>(impl_->num_threads);
+  pthreadpool_parallelize_1d(impl_->pool, RunSlot, &nothing, slots, PTHREADPOOL_FLAG_YIELD_WORKERS);
 }
 
 }  // namespace aq

@@ -19,8 +19,11 @@ class Parallel {
   ~Parallel();
   int num_threads() const;
   // Runs task(context, i, thread) for i in [0, count), thread in [0, num_threads()): the index of scratch memory.
-  // Allocates nothing; threads do not spin afterwards.
+  // Allocates nothing. Afterwards threads of ours spin for the next call: waking them for every layer of a network
+  // would take longer than many a layer. Rest() when none follows.
   void For(size_t count, Task task, void* context);
+  // Threads sleep until the next For().
+  void Rest();
 
  private:
   struct Impl;

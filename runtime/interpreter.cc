@@ -12,7 +12,9 @@ namespace {
 
 // Below this much work per piece, waking a thread costs more than it saves.
 constexpr uint64_t kWorkPerPiece = 65536;
-constexpr size_t kPiecesPerThread = 4;  // so that a slow core does not hold up the others
+// Every thread takes a large piece of an op, and a small one when it is done: a slow core does not hold up the others,
+// and what each piece makes for itself (decoded weights, transformed activations) is made no more than twice a thread.
+constexpr size_t kPiecesPerThread = 2, kLargeShares = 3, kSmallShares = 1;
 
 size_t AlignUp(size_t bytes) { return (bytes + kMemoryAlignment - 1) / kMemoryAlignment * kMemoryAlignment; }
 
@@ -24,16 +26,21 @@ Status NoMemory(const char* what, uint64_t bytes) {
 struct Split {
   const PreparedOp* op;
   const RunArguments* arguments;
-  size_t pieces;
+  size_t pieces, threads;
   uint8_t* scratch;
   size_t scratch_stride;
+
+  size_t SharesBefore(size_t piece) const {
+    const size_t large = std::min(piece, threads);
+    return large * kLargeShares + (piece - large) * kSmallShares;
+  }
+  size_t Begin(size_t piece) const { return op->units * SharesBefore(piece) / SharesBefore(pieces); }
 };
 
 void RunPiece(void* context, size_t index, size_t thread) {
   const Split& split = *static_cast<const Split*>(context);
-  const size_t units = split.op->units;
-  const size_t begin = units / split.pieces * index + std::min(index, units % split.pieces);
-  const size_t end = begin + units / split.pieces + (index < units % split.pieces);
+  const size_t begin = split.Begin(index), end = split.Begin(index + 1);
+  if (begin == end) return;  // a small piece of very few units
   split.op->run(split.op->state, *split.arguments, begin, end, split.scratch + thread * split.scratch_stride);
 }
 
@@ -117,7 +124,7 @@ void Interpreter::RunOp(size_t index) {
   const uint64_t useful = std::max<uint64_t>(1, op.work / kWorkPerPiece);
   size_t pieces = threads == 1 ? 1 : threads * kPiecesPerThread;
   pieces = std::min<size_t>({pieces, op.units, static_cast<size_t>(useful)});
-  Split split{&op, &arguments_[index], pieces, scratch_, scratch_stride_};
+  Split split{&op, &arguments_[index], pieces, threads, scratch_, scratch_stride_};
   parallel_->For(pieces, RunPiece, &split);
 }
 
@@ -134,6 +141,7 @@ void Interpreter::Run() {
     const auto nanoseconds = std::chrono::duration_cast<std::chrono::nanoseconds>(time).count();
     observer_(observer_user_, i, static_cast<uint64_t>(nanoseconds));
   }
+  parallel_->Rest();
 }
 
 }  // namespace aq

@@ -65,7 +65,7 @@ struct ConvolutionState {
 };
 
 // Layers of few pixels are cut by panels of output channels: cut by pixels, every thread would decode all weights.
-constexpr size_t kFewPixels = 1024;
+constexpr size_t kFewPixels = 512;
 
 void RunConvolution(const void* state, const RunArguments& arguments, size_t begin, size_t end, void* scratch) {
   const auto& s = *static_cast<const ConvolutionState*>(state);

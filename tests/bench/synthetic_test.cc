@@ -4,7 +4,12 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <ctime>
 #include <set>
+#include <string>
+#include <thread>
+#include <utility>
 
 #include "bench/measure.h"
 #include "tools/aqm_model.h"
@@ -52,8 +57,11 @@ Network SmallNetwork() {
   return network;
 }
 
-// The values of the model's first output, on the scalar kernels.
-std::vector<int32_t> RunOn(const std::vector<uint8_t>& file) {
+struct Loaded {
+  tools::ModelPtr model;
+  tools::SessionPtr session;
+};
+Loaded Load(const std::vector<uint8_t>& file, int threads, const std::string& isa) {
   aq_model* loaded = nullptr;
   char error[256] = "";
   aq_load_options options{};
@@ -61,13 +69,21 @@ std::vector<int32_t> RunOn(const std::vector<uint8_t>& file) {
   options.error = error;
   options.error_size = sizeof error;
   EXPECT_EQ(aq_model_load_buffer(file.data(), file.size(), &options, &loaded), AQ_OK) << error;
-  const tools::ModelPtr model(loaded);
-  if (!model) return {};
-  const auto session = tools::CreateSession(model.get(), 1, "scalar");
+  Loaded result{tools::ModelPtr(loaded), nullptr};
+  if (!result.model) return result;
+  auto session = tools::CreateSession(result.model.get(), threads, isa);
   EXPECT_TRUE(session.ok()) << session.status().message();
-  EXPECT_TRUE(FillInputs(model.get(), session.value().get()).ok());
-  EXPECT_EQ(aq_session_run(session.value().get()), AQ_OK);
-  return tools::OutputValues(tools::OutputInfo(model.get(), 0).value(), aq_session_output(session.value().get(), 0));
+  if (session.ok()) result.session = std::move(session.value());
+  return result;
+}
+
+// The values of the model's first output, on the scalar kernels.
+std::vector<int32_t> RunOn(const std::vector<uint8_t>& file) {
+  const auto [model, session] = Load(file, 1, "scalar");
+  if (!session) return {};
+  EXPECT_TRUE(FillInputs(model.get(), session.get()).ok());
+  EXPECT_EQ(aq_session_run(session.get()), AQ_OK);
+  return tools::OutputValues(tools::OutputInfo(model.get(), 0).value(), aq_session_output(session.get(), 0));
 }
 
 TEST(SyntheticLayer, OfEveryWidthAndBorderLoadsAndUsesItsCodes) {
@@ -97,6 +113,23 @@ TEST(SyntheticNetwork, WithResidualPoolAndDenseLayerRuns) {
     EXPECT_EQ(logits.size(), 10u);
     EXPECT_GT(std::set<int32_t>(logits.begin(), logits.end()).size(), 2u) << bits;
   }
+}
+
+// The runtime's own threads spin from op to op, not from run to run.
+TEST(SyntheticNetwork, LeavesNoThreadSpinningAfterARun) {
+  const auto seconds = [] {
+    timespec time{};
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
+  };
+  const auto [model, session] = Load(SyntheticNetwork(*FindNetwork("mobilenet_v2"), {{4, 8}, Border::kNearest}), 2, "");
+  ASSERT_TRUE(session);
+  const double start = seconds();
+  ASSERT_EQ(aq_session_run(session.get()), AQ_OK);
+  const double end = seconds();
+  ASSERT_GT(end, start);
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  EXPECT_LT(seconds() - end, 0.005);
 }
 
 }  // namespace

@@ -7,8 +7,10 @@
 
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <thread>
 
 #include "kernels/depthwise/depthwise.h"
@@ -170,6 +172,24 @@ TEST(Parallel, RunsEveryIndexOnce) {
     ASSERT_NE(parallel, nullptr);
     EXPECT_EQ(parallel->num_threads(), std::max(threads, 1));
     for (size_t count : {size_t{0}, size_t{1}, size_t{2}, size_t{1000}}) CheckLoop(*parallel, count);
+  }
+}
+
+double ProcessSeconds() {
+  timespec time{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
+}
+
+TEST(Parallel, RestingThreadsUseNoTime) {
+  const auto parallel = Parallel::Create(2);
+  for (int round = 0; round < 3; ++round) {  // they wake up again
+    CheckLoop(*parallel, 2);
+    parallel->Rest();
+    parallel->Rest();
+    const double before = ProcessSeconds();
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    EXPECT_LT(ProcessSeconds() - before, 0.004);
   }
 }
 
