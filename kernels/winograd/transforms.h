@@ -116,6 +116,25 @@ AQ_INLINE void TransformWeights(const WinogradWeights& w) {
   }
 }
 
+// The epilogue of o.rows lines of sums, `row` sums apart.
+template <class Isa>
+AQ_INLINE void RoundLines(const WinogradOutput& o, size_t row) {
+  for (size_t y = 0; y < o.rows; ++y) {
+    for (int i = 0; i < o.outputs; ++i) {
+      const size_t element = o.requantize[i].output_bytes();
+      RequantizeRows<Isa>({.acc = o.sums + y * row,
+                           .acc_stride = o.nr,
+                           .rows = o.pixels,
+                           .column = o.column,
+                           .columns = o.columns,
+                           .residual = o.residual != nullptr ? o.residual + y * o.line : nullptr,
+                           .out = static_cast<uint8_t*>(o.out[i]) + y * o.line * element,
+                           .stride = o.stride},
+                          o.requantize[i]);
+    }
+  }
+}
+
 // Products -> accumulators of whole rows of pixels, then the one epilogue.
 template <class Isa, int kForm, int kBytes>
 AQ_INLINE void TransformOutput(const WinogradOutput& o) {
@@ -151,20 +170,7 @@ AQ_INLINE void TransformOutput(const WinogradOutput& o) {
       });
     }
   }
-  for (size_t y = 0; y < o.rows; ++y) {
-    for (int i = 0; i < o.outputs; ++i) {
-      const size_t element = o.requantize[i].output_bytes();
-      RequantizeRows<Isa>({.acc = o.sums + y * row,
-                           .acc_stride = o.nr,
-                           .rows = o.pixels,
-                           .column = o.column,
-                           .columns = o.columns,
-                           .residual = o.residual != nullptr ? o.residual + y * o.line : nullptr,
-                           .out = static_cast<uint8_t*>(o.out[i]) + y * o.line * element,
-                           .stride = o.stride},
-                          o.requantize[i]);
-    }
-  }
+  RoundLines<Isa>(o, row);
 }
 
 }  // namespace

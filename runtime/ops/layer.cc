@@ -8,6 +8,7 @@
 #include "kernels/gemm/image_lines.h"
 #include "kernels/gemm/pack.h"
 #include "kernels/gemm/pairs.h"
+#include "kernels/winograd/lines.h"
 #include "kernels/winograd/select.h"
 #include "runtime/ops/quantized.h"
 #include "runtime/sizes.h"
@@ -58,9 +59,10 @@ const uint8_t* TakePadRow(const OpContext& op, const Layer& layer, ConstantMemor
 }
 
 struct ConvolutionState {
-  Winograd winograd;  // the convolution itself is winograd.layer; without transforms it is computed directly
+  Winograd winograd;  // the convolution itself is winograd.layer; without any transforms it is computed directly
+  LineWinograd lines;
   bool has_residual = false;
-  size_t pixels = 0;           // or windows of pixels
+  size_t pixels = 0;           // or windows or lines of pixels
   bool splits_panels = false;  // units are pixels of panel after panel, else pixels
 };
 
@@ -73,6 +75,8 @@ void RunConvolution(const void* state, const RunArguments& arguments, size_t beg
     const uint8_t* residual = s.has_residual ? arguments.inputs[1] : nullptr;
     if (s.winograd.transforms != nullptr) {
       WinogradPart(s.winograd, arguments.inputs[0], residual, arguments.outputs, range, scratch);
+    } else if (s.lines.transforms != nullptr) {
+      LinePart(s.lines, s.winograd.layer, arguments.inputs[0], residual, arguments.outputs, range, scratch);
     } else {
       ConvolvePart(s.winograd.layer, arguments.inputs[0], residual, arguments.outputs, range, scratch);
     }
@@ -143,14 +147,15 @@ GemmChoice ChooseLookup(const OpContext& op, const Layer& layer, IsaSet isas, Ge
 // A tile, of the layer or of its Winograd products.
 struct LayerChoice {
   GemmChoice gemm;
-  WinogradChoice winograd;  // with transforms: the technique is Winograd
+  WinogradChoice winograd = {};  // with transforms: the technique is Winograd
+  LineChoice lines = {};         // likewise, of a first layer
 };
 
 // The cheapest technique, or the one that is asked for if it applies. Costs of what was looked at.
 LayerChoice ChooseLayer(const OpContext& op, const Layer& layer, const WeightStatistics& statistics,
                         const Target& target, uint64_t costs[kTechniqueCount]) {
   GemmShape shape = GemmShapeOf(op, layer, statistics);
-  LayerChoice choice{SelectGemm(shape, target.isas), {}};
+  LayerChoice choice{SelectGemm(shape, target.isas)};
   uint64_t least = GemmCost(choice.gemm, shape) * static_cast<uint64_t>(layer.geometry.groups);
   costs[static_cast<int>(Technique::kDirect)] = least;
   // Whether to take a technique of this cost.
@@ -163,9 +168,13 @@ LayerChoice ChooseLayer(const OpContext& op, const Layer& layer, const WeightSta
   const GemmChoice lookup = ChooseLookup(op, layer, target.isas, &shape);
   if (lookup.kernel != nullptr && takes(Technique::kLookup, GemmCost(lookup, shape))) choice.gemm = lookup;
   const int32_t acc_bound = *std::max_element(statistics.acc_bound.begin(), statistics.acc_bound.end());
-  const WinogradChoice winograd =
-      SelectWinograd(layer.geometry, WeightsOf(op, layer, 0), shape.max_code, acc_bound, target.isas);
+  const WeightSource source = WeightsOf(op, layer, 0);
+  const WinogradChoice winograd = SelectWinograd(layer.geometry, source, shape.max_code, acc_bound, target.isas);
   if (winograd.transforms != nullptr && takes(Technique::kWinograd, winograd.cost)) return {winograd.gemm, winograd};
+  const LineChoice lines = SelectLines(layer.geometry, source, shape.max_code, target.isas);
+  if (lines.transforms != nullptr && takes(Technique::kWinograd, lines.cost)) {
+    return {.gemm = {.kernel = lines.kernel}, .lines = lines};
+  }
   return choice;
 }
 
@@ -240,6 +249,19 @@ void TakeWinograd(const OpContext& op, const Layer& layer, const WinogradChoice&
                layer.weights->bias()->data(), columns, bias);
 }
 
+// Transformed weights in the place of packed ones.
+void TakeLines(const OpContext& op, const Layer& layer, const LineChoice& choice, ConstantMemory* memory,
+               Convolution* convolution, LineWinograd* lines) {
+  const WeightSource source = WeightsOf(op, layer, 0);
+  int16_t* weights = memory->Take<int16_t>(LineWeightCount(layer.geometry, *choice.kernel));
+  int32_t* bias = memory->Take<int32_t>(PackedColumns(*choice.kernel, source.n));
+  *lines = {choice.transforms, weights};
+  convolution->bias = bias;
+  if (memory->is_measuring()) return;
+  TransformLineWeights(layer.geometry, source, *choice.kernel, weights);
+  PackBias(source, *choice.kernel, layer.weights->bias()->data(), bias);
+}
+
 void PrepareConvolution(const OpContext& op, const Layer& layer, const WeightStatistics& statistics,
                         const Target& target, ConstantMemory* memory, PreparedOp* prepared) {
   ConvolutionState state;
@@ -247,24 +269,40 @@ void PrepareConvolution(const OpContext& op, const Layer& layer, const WeightSta
   Convolution& convolution = state.winograd.layer;
   convolution.geometry = layer.geometry;
   LayerChoice choice = ChooseLayer(op, layer, statistics, target, prepared->costs);
-  const bool uses_winograd = choice.winograd.transforms != nullptr;
-  if (!uses_winograd && !memory->is_measuring()) CountSteps(op, layer, statistics.has_zero_points, &choice.gemm);
+  const bool uses_winograd = choice.winograd.transforms != nullptr, uses_lines = choice.lines.transforms != nullptr;
+  const bool is_direct = !uses_winograd && !uses_lines;
+  if (is_direct && !memory->is_measuring()) CountSteps(op, layer, statistics.has_zero_points, &choice.gemm);
   convolution.kernel = choice.gemm.kernel;
   convolution.decoder = choice.gemm.decoder;
   convolution.widen_steps = choice.gemm.widen_steps;
-  TakePackedWeights(op, layer, statistics.has_zero_points, memory, &convolution);
+  if (uses_lines) {
+    TakeLines(op, layer, choice.lines, memory, &convolution, &state.lines);
+  } else {
+    TakePackedWeights(op, layer, statistics.has_zero_points, memory, &convolution);
+  }
   if (uses_winograd) TakeWinograd(op, layer, choice.winograd, memory, &state.winograd);
   convolution.requantize = TakeLayerRequantize(op, statistics.acc_bound, memory);
   convolution.outputs = static_cast<int>(op.op.outputs.size());
   convolution.pad_row = TakePadRow(op, layer, memory);
-  const size_t nr = static_cast<size_t>(convolution.kernel->nr);
-  state.pixels = uses_winograd ? WinogradWindows(state.winograd) : prepared->units;
   state.splits_panels = layer.geometry.groups == 1 && prepared->units < kFewPixels;
+  if (uses_winograd) {
+    state.pixels = WinogradWindows(state.winograd);
+    prepared->kernel = choice.winograd.transforms->name;
+    prepared->scratch_bytes = WinogradScratchBytes(state.winograd);
+  } else if (uses_lines) {
+    state.pixels = static_cast<size_t>(layer.geometry.out_h);
+    prepared->kernel = choice.lines.transforms->name;
+    prepared->scratch_bytes = LineScratchBytes(convolution);
+  } else {
+    state.pixels = prepared->units;
+    prepared->kernel = convolution.kernel->name;
+    prepared->scratch_bytes = ConvolveScratchBytes(convolution);
+  }
   prepared->units = state.pixels;
-  if (state.splits_panels)
-    prepared->units *= PackedColumns(*convolution.kernel, static_cast<size_t>(layer.geometry.out_c)) / nr;
-  prepared->kernel = uses_winograd ? choice.winograd.transforms->name : convolution.kernel->name;
-  prepared->scratch_bytes = uses_winograd ? WinogradScratchBytes(state.winograd) : ConvolveScratchBytes(convolution);
+  if (state.splits_panels) {
+    prepared->units *= PackedColumns(*convolution.kernel, static_cast<size_t>(layer.geometry.out_c)) /
+                       static_cast<size_t>(convolution.kernel->nr);
+  }
   prepared->run = RunConvolution;
   prepared->state = memory->Store(state);
 }

@@ -7,6 +7,8 @@
 
 #include <ostream>
 
+#include "kernels/winograd/line_form.h"
+#include "kernels/winograd/lines.h"
 #include "kernels/winograd/prepare.h"
 #include "kernels/winograd/select.h"
 #include "tests/kernels/convolution_case.h"
@@ -46,13 +48,24 @@ WeightSource SourceOf(const ConvolutionCase& c) {
           .codebook = c.file.codebook,
           .zero_points = c.file.weight_zero_points,
           .n = static_cast<size_t>(c.file.geometry.out_c),
-          .taps = 9,
+          .taps = static_cast<size_t>(c.file.geometry.kernel_h * c.file.geometry.kernel_w),
           .k = static_cast<size_t>(c.file.geometry.in_c)};
+}
+
+// Units and panels split at random places.
+template <class Run>
+void RunSplit(Random& random, size_t units, size_t panels, Run&& run) {
+  const size_t split = static_cast<size_t>(random.Between(0, static_cast<int64_t>(units)));
+  const size_t cut = static_cast<size_t>(random.Between(0, static_cast<int64_t>(panels)));
+  for (const ConvolveRange& range : {ConvolveRange{0, split, 0, panels}, ConvolveRange{split, units, cut, panels},
+                                     ConvolveRange{split, units, 0, cut}}) {
+    if (range.panel_begin != range.panel_end) run(range);
+  }
 }
 
 constexpr char kDoesNotFit[] = "does not fit";
 
-// Prepares and runs one case, windows and panels split at random places.
+// Prepares and runs one case.
 std::string RunCase(Random& random, const ConvolutionCase& c, const WinogradWay& way) {
   const WinogradForm& form = *way.transforms->form;
   const GemmKernel& kernel = *way.kernel;
@@ -86,14 +99,11 @@ std::string RunCase(Random& random, const ConvolutionCase& c, const WinogradWay&
     if (kernel.max_pair < INT32_MAX && winograd.widen_steps[p] == 0) return kDoesNotFit;
   }
   AlignedBlock scratch = AlignedBlock::Allocate(WinogradScratchBytes(winograd));
-  const size_t windows = WinogradWindows(winograd), panels = columns / static_cast<size_t>(kernel.nr);
-  const size_t split = static_cast<size_t>(random.Between(0, static_cast<int64_t>(windows)));
-  const size_t cut = static_cast<size_t>(random.Between(0, static_cast<int64_t>(panels)));
-  for (const ConvolveRange& range : {ConvolveRange{0, split, 0, panels}, ConvolveRange{split, windows, cut, panels},
-                                     ConvolveRange{split, windows, 0, cut}}) {
-    if (range.panel_begin == range.panel_end) continue;
-    WinogradPart(winograd, buffers.input.data(), buffers.residual_or_null, buffers.out.data(), range, scratch.data());
-  }
+  RunSplit(random, WinogradWindows(winograd), columns / static_cast<size_t>(kernel.nr),
+           [&](const ConvolveRange& range) {
+             WinogradPart(winograd, buffers.input.data(), buffers.residual_or_null, buffers.out.data(), range,
+                          scratch.data());
+           });
   return buffers.FirstDifference(c);
 }
 
@@ -230,6 +240,113 @@ TEST(SelectWinograd, TakesOnlyWhatItMayTake) {
   EXPECT_EQ(choose(Geometry(14, 14, kChannels, kChannels, 3, 1, 2, 2, 1), 4, 15, 100000), nullptr);
   EXPECT_EQ(choose(Geometry(14, 14, kChannels, kChannels, 1, 1, 0, 1, 1), 4, 15, 100000), nullptr);
   EXPECT_EQ(choose(Geometry(14, 14, 40, kChannels, 3, 1, 1, 1, 1), 4, 15, 100000), nullptr);
+}
+
+// ---- Along lines ---------------------------------------------------------------------------------------------------
+
+std::string RunLineCase(Random& random, const ConvolutionCase& c, const LineTransforms& transforms,
+                        const GemmKernel& kernel) {
+  const WeightSource source = SourceOf(c);
+  const size_t columns = PackedColumns(kernel, source.n);
+  std::vector<int16_t> weights(LineWeightCount(c.file.geometry, kernel));
+  TransformLineWeights(c.file.geometry, source, kernel, weights.data());
+  std::vector<int32_t> bias(columns);
+  PackBias(source, kernel, c.bias.data(), bias.data());
+  ConvolutionBuffers buffers(c);
+  const Convolution layer{.geometry = c.file.geometry,
+                          .kernel = &kernel,
+                          .bias = bias.data(),
+                          .requantize = c.prepared.data(),
+                          .outputs = c.file.outputs,
+                          .pad_row = buffers.pad_row.data()};
+  AlignedBlock scratch = AlignedBlock::Allocate(LineScratchBytes(layer));
+  const size_t lines = static_cast<size_t>(layer.geometry.out_h);
+  RunSplit(random, lines, columns / static_cast<size_t>(kernel.nr), [&](const ConvolveRange& range) {
+    LinePart({&transforms, weights.data()}, layer, buffers.input.data(), buffers.residual_or_null, buffers.out.data(),
+             range, scratch.data());
+  });
+  return buffers.FirstDifference(c);
+}
+
+std::vector<ConvGeometry> LineGeometries(int nr) {
+  std::vector<ConvGeometry> list;
+  list.push_back(Geometry(1, 1, 1, 1, 3, 1, 1, 1, 1));
+  list.push_back(Geometry(9, 7, 1, 5, 1, 1, 0, 1, 1));
+  list.push_back(Geometry(10, 11, 3, nr, 3, 1, 1, 1, 1));
+  list.push_back(Geometry(12, 9, 8, nr + 1, 4, 1, 2, 1, 1));   // all lanes, the most taps
+  list.push_back(Geometry(13, 16, 3, nr - 1, 7, 2, 3, 1, 1));  // a seventh tap where four and three make eight
+  list.push_back(Geometry(15, 15, 4, 2 * nr, 5, 2, 2, 1, 1));
+  list.push_back(Geometry(90, 64, 3, 5, 6, 2, 2, 1, 1));  // several blocks of lines
+  list.push_back(Geometry(20, 17, 2, nr, 8, 4, 0, 1, 1));
+  ConvGeometry oblong = Geometry(9, 8, 3, 4, 3, 1, 1, 1, 1);
+  oblong.kernel_h = 2;
+  oblong.out_h = 8;
+  oblong.pad_top = 0;
+  list.push_back(oblong);
+  return list;
+}
+
+std::vector<CaseOptions> LineFeatures() {
+  std::vector<CaseOptions> list(6);
+  list[0].output_bits = {8};
+  list[1].output_bits = {2, 8};
+  list[1].has_residual = true;
+  list[2].output_bits = {4};
+  list[2].weight_bits = 4;
+  list[2].has_weight_zero_points = true;
+  list[3].output_bits = {32};
+  list[3].is_extreme = true;
+  list[4].output_bits = {2, 32};
+  list[4].has_thresholds = true;
+  list[4].max_code = 15;
+  list[5].output_bits = {32, 4};
+  list[5].weight_bits = 2;
+  list[5].has_codebook = true;
+  return list;
+}
+
+TEST(LineWinograd, EqualsReference) {
+  uint32_t seed = 1000;
+  for (const LineTransforms& transforms : AllLineTransforms()) {
+    if (!DetectIsas().Has(transforms.isa)) GTEST_SKIP() << "skipped: needs " << IsaName(transforms.isa);
+    for (const GemmKernel& kernel : AllGemmKernels()) {
+      if (kernel.weight_bits != 16) continue;
+      for (const ConvGeometry& geometry : LineGeometries(kernel.nr)) {
+        for (const CaseOptions& options : LineFeatures()) {
+          Random random(++seed);
+          const ConvolutionCase c(random, geometry, options);
+          ASSERT_NE(SelectLines(geometry, SourceOf(c), c.max_code, DetectIsas()).transforms, nullptr);
+          ASSERT_EQ(RunLineCase(random, c, transforms, kernel), "")
+              << kernel.name << ", seed " << seed << ", kernel " << geometry.kernel_h << "x" << geometry.kernel_w << "x"
+              << geometry.in_c << " / " << geometry.stride_w << ", in " << geometry.in_h << "x" << geometry.in_w;
+        }
+      }
+    }
+  }
+}
+
+TEST(SelectLines, TakesOnlyWhatItMayTake) {
+  std::vector<uint8_t> codes(64 * 8 * 49, 127);
+  const auto choose = [&](const ConvGeometry& g, int32_t max_code = 255) {
+    const WeightSource source{.codes = codes.data(),
+                              .n = static_cast<size_t>(g.out_c),
+                              .taps = static_cast<size_t>(g.kernel_h * g.kernel_w),
+                              .k = static_cast<size_t>(g.in_c)};
+    return SelectLines(g, source, max_code, DetectIsas()).transforms;
+  };
+  const LineTable table = AllLineTransforms();
+  if (table.begin() == table.end() || !DetectIsas().Has(table.begin()->isa)) {
+    GTEST_SKIP() << "skipped: no line transforms for this machine";
+  }
+  EXPECT_NE(choose(Geometry(32, 32, 3, 64, 7, 2, 3, 1, 1)), nullptr);
+  EXPECT_EQ(choose(Geometry(32, 32, 3, 64, 3, 1, 1, 2, 1)), nullptr);  // dilation
+  EXPECT_EQ(choose(Geometry(32, 32, 9, 64, 3, 1, 1, 1, 1)), nullptr);  // channels
+  EXPECT_EQ(choose(Geometry(32, 32, 3, 64, 3, 3, 1, 1, 1)), nullptr);  // stride * channels
+  EXPECT_EQ(choose(Geometry(32, 32, 1, 64, 5, 1, 2, 1, 1)), nullptr);  // taps
+  EXPECT_EQ(choose(Geometry(32, 32, 3, 3, 3, 1, 1, 1, 3)), nullptr);   // groups
+  const ConvGeometry big = Geometry(32, 32, 4, 8, 7, 2, 3, 1, 1);
+  EXPECT_NE(choose(big, INT32_MAX / kLineDivisor / (127 * 196)), nullptr);
+  EXPECT_EQ(choose(big, INT32_MAX / kLineDivisor / (127 * 196) + 1), nullptr);
 }
 
 }  // namespace
