@@ -30,7 +30,7 @@ size_t PlaceInStep(const GemmKernel& kernel, size_t column, size_t k) {
 
 }  // namespace
 
-PanelLayout LayoutOf(const GemmKernel& kernel, int bits, size_t taps, size_t k, size_t lines) {
+PanelLayout LayoutOf(const GemmKernel& kernel, int bits, size_t taps, size_t k, size_t lines, bool whole_taps) {
   assert(kernel.weight_bits == bits || kernel.weight_bits >= 8 || LooksUp(kernel));
   const size_t kr = static_cast<size_t>(kernel.kr), planes = static_cast<size_t>(8 / bits);
   const size_t block = kernel.weight_bits < 8 ? kr * planes : kr;
@@ -42,7 +42,8 @@ PanelLayout LayoutOf(const GemmKernel& kernel, int bits, size_t taps, size_t k, 
   layout.gathers = needs_copies && !layout.reads_lines;
   layout.taps = layout.reads_lines ? lines : layout.gathers ? 1 : taps;
   layout.k = taps * k / layout.taps;
-  layout.k_padded = RoundUp(layout.k, block);
+  assert(!whole_taps || !needs_copies);
+  layout.k_padded = RoundUp(layout.k, whole_taps ? kr * planes : block);
   layout.bits = bits;
   layout.steps = layout.taps * layout.k_padded / kr;
   layout.blocks = DivideUp(layout.steps, planes);
@@ -50,15 +51,23 @@ PanelLayout LayoutOf(const GemmKernel& kernel, int bits, size_t taps, size_t k, 
   return layout;
 }
 
+namespace {
+
+PanelLayout LayoutOf(const GemmKernel& kernel, const WeightSource& source) {
+  return LayoutOf(kernel, source.bits, source.taps, source.k, source.lines, source.whole_taps);
+}
+
+}  // namespace
+
 size_t PackedColumns(const GemmKernel& kernel, size_t n) { return RoundUp(n, static_cast<size_t>(kernel.nr)); }
 
 size_t PackedBytes(const GemmKernel& kernel, const WeightSource& source) {
   const size_t panels = PackedColumns(kernel, source.n) / static_cast<size_t>(kernel.nr);
-  return panels * LayoutOf(kernel, source.bits, source.taps, source.k, source.lines).packed_bytes();
+  return panels * LayoutOf(kernel, source).packed_bytes();
 }
 
 void PackWeights(const WeightSource& source, const GemmKernel& kernel, uint8_t* packed) {
-  const PanelLayout layout = LayoutOf(kernel, source.bits, source.taps, source.k, source.lines);
+  const PanelLayout layout = LayoutOf(kernel, source);
   const size_t nr = static_cast<size_t>(kernel.nr), kr = static_cast<size_t>(kernel.kr);
   const size_t bits = static_cast<size_t>(source.bits), planes = 8 / bits, row = source.taps * source.k;
   const size_t tap_steps = layout.k_padded / kr;

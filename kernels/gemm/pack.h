@@ -17,7 +17,8 @@ struct WeightSource {
   const int8_t* zero_points = nullptr;  // [all groups' n], null = 0
   size_t first_n = 0;
   size_t n = 0, taps = 1, k = 0;
-  size_t lines = 1;  // LinesOf (image_lines.h): how many runs of memory the taps are
+  size_t lines = 1;         // LinesOf (image_lines.h): how many runs of memory the taps are
+  bool whole_taps = false;  // pack every tap's weights as whole bytes, for kernels/winograd
 };
 
 // How the taps and input channels of a layer become the steps of a tile. Where a tap's channels do not fill the
@@ -37,7 +38,8 @@ struct PanelLayout {
     return blocks * size_t(8 / bits) * step_bytes * size_t(weight_bits) / 8;
   }
 };
-PanelLayout LayoutOf(const GemmKernel& kernel, int bits, size_t taps, size_t k, size_t lines = 1);
+PanelLayout LayoutOf(const GemmKernel& kernel, int bits, size_t taps, size_t k, size_t lines = 1,
+                     bool whole_taps = false);
 
 size_t PackedColumns(const GemmKernel& kernel, size_t n);  // n rounded up to nr
 // Bytes of all panels of one group.

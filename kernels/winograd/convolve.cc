@@ -11,7 +11,7 @@ namespace {
 
 constexpr size_t kAlignment = 64, kTaps = kWinogradTaps * kWinogradTaps;
 constexpr size_t kValueBytes = 256 * 1024;  // of a block's transformed activations: they stay in the second-level cache
-constexpr size_t kMaxWindows = 96, kMinWindows = 16;
+constexpr size_t kMaxWindows = 208, kMinWindows = 16;
 constexpr size_t kProductBytes = 24 * 1024;  // of the windows multiplied at a time: in the first-level cache
 constexpr size_t kPlaneGap = 64;  // planes of a power of two apart would share few sets of the first-level cache
 
@@ -29,11 +29,8 @@ struct Job {
         nr(static_cast<size_t>(w.layer.kernel->nr)),
         columns(PackedColumns(*w.layer.kernel, static_cast<size_t>(w.layer.geometry.out_c))),
         across(DivideUp(static_cast<size_t>(w.layer.geometry.out_w), static_cast<size_t>(form.out))),
-        layout(LayoutOf(*w.layer.kernel, w.layer.weight_bits, kTaps, channels)),
-        tap_bytes(layout.steps / (kTaps)*layout.step_bytes),
-        weight_plane(tap_bytes + kPlaneGap),
-        decodes_taps(layout.blocks % kTaps == 0),
-        tap_plane(decodes_taps ? tap_bytes + kPlaneGap : tap_bytes) {
+        layout(LayoutOf(*w.layer.kernel, w.layer.weight_bits, kTaps, channels, 1, true)),
+        weight_plane(layout.decoded_bytes(8) / kTaps + kPlaneGap) {
     // Blocks of equal size, whole tiles.
     const size_t windows = WinogradWindows(w);
     const size_t most = std::clamp(kValueBytes / (products * channels), kMinWindows, kMaxWindows);
@@ -46,10 +43,7 @@ struct Job {
   size_t products, channels, mr, nr, columns, across;
   size_t block = 0, run = 0;  // windows transformed, and multiplied, at a time
   PanelLayout layout;
-  size_t tap_bytes;     // of a decoded panel
-  size_t weight_plane;  // of a transformed one
-  bool decodes_taps;    // one by one, as their packed weights are whole bytes
-  size_t tap_plane;
+  size_t weight_plane;  // of a transformed panel
 };
 
 // What one thread needs, laid out in its scratch memory.
@@ -57,7 +51,6 @@ struct Scratch {
   const uint8_t** pixels = nullptr;  // [block][products]
   const uint8_t** rows = nullptr;    // [products][block]
   uint8_t* values = nullptr;         // [products][block][channels]
-  uint8_t* decoded = nullptr;        // one panel
   uint8_t* weights = nullptr;        // [products][weight_plane]
   int32_t* sums = nullptr;           // [products][run][nr]
   int32_t* pixel_sums = nullptr;     // of one row of windows
@@ -75,7 +68,6 @@ struct Scratch {
     pixels = reinterpret_cast<const uint8_t**>(take(all * sizeof(void*)));
     rows = reinterpret_cast<const uint8_t**>(take(all * sizeof(void*)));
     values = take(all * job.channels);
-    decoded = take(std::max(job.layout.decoded_bytes(8), kTaps * job.tap_plane));
     weights = take(job.products * job.weight_plane);
     sums = reinterpret_cast<int32_t*>(take(job.products * job.run * job.nr * sizeof(int32_t)));
     pixel_sums = reinterpret_cast<int32_t*>(
@@ -120,14 +112,11 @@ void FindRows(const Job& job, size_t count, const Scratch& s) {
 
 void TransformPanel(const Job& job, size_t column, const Scratch& s) {
   const Convolution& c = job.winograd.layer;
-  const size_t parts = job.decodes_taps ? kTaps : 1, blocks = job.layout.blocks / parts;
-  const uint8_t* packed = c.packed + column / job.nr * job.layout.packed_bytes();
-  for (size_t i = 0; i < parts; ++i, packed += blocks * job.layout.step_bytes) {
-    c.decoder->run({packed, blocks, job.layout.step_bytes, c.codebook,
-                    c.decode_zero_points + column * static_cast<size_t>(c.kernel->kr)},
-                   s.decoded + i * job.tap_plane);
-  }
-  job.winograd.transforms->weights({s.decoded, job.tap_plane, job.tap_bytes, s.weights, job.weight_plane});
+  const PanelSource tap{c.packed + column / job.nr * job.layout.packed_bytes(), job.layout.blocks / kTaps,
+                        job.layout.step_bytes, c.codebook,
+                        c.decode_zero_points + column * static_cast<size_t>(c.kernel->kr)};
+  const WinogradTransforms& transforms = *job.winograd.transforms;
+  (c.weight_bits == 2 ? transforms.weights2 : transforms.weights4)({tap, s.weights, job.weight_plane});
 }
 
 // Windows [first, first + count) of the block.

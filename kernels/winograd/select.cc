@@ -6,9 +6,10 @@
 
 namespace aq {
 
-#define AQ_WINOGRAD(isa, Enum, Struct, form, label, bytes)       \
-  void winograd_input_##isa##_##label(const WinogradInput&);     \
-  void winograd_weights_##isa##_##label(const WinogradWeights&); \
+#define AQ_WINOGRAD(isa, Enum, Struct, form, label, bytes)            \
+  void winograd_input_##isa##_##label(const WinogradInput&);          \
+  void winograd_weights_##isa##_##label##_w2(const WinogradWeights&); \
+  void winograd_weights_##isa##_##label##_w4(const WinogradWeights&); \
   void winograd_output_##isa##_##label(const WinogradOutput&);
 #include "kernels/winograd/kernels.inc"
 #undef AQ_WINOGRAD
@@ -17,14 +18,18 @@ namespace {
 
 // The null row keeps the array from being empty in builds without vectors.
 constexpr WinogradTransforms kTransforms[] = {
-#define AQ_WINOGRAD(isa, Enum, Struct, form, label, bytes)           \
-  {#isa "_winograd_" #label,       Isa::Enum,                        \
-   &kWinogradForms[form],          bytes,                            \
-   winograd_input_##isa##_##label, winograd_weights_##isa##_##label, \
+#define AQ_WINOGRAD(isa, Enum, Struct, form, label, bytes) \
+  {#isa "_winograd_" #label,                               \
+   Isa::Enum,                                              \
+   &kWinogradForms[form],                                  \
+   bytes,                                                  \
+   winograd_input_##isa##_##label,                         \
+   winograd_weights_##isa##_##label##_w2,                  \
+   winograd_weights_##isa##_##label##_w4,                  \
    winograd_output_##isa##_##label},
 #include "kernels/winograd/kernels.inc"
 #undef AQ_WINOGRAD
-    {"", Isa::kScalar, nullptr, 0, nullptr, nullptr, nullptr}};
+    {"", Isa::kScalar, nullptr, 0, nullptr, nullptr, nullptr, nullptr}};
 constexpr size_t kTransformCount = sizeof(kTransforms) / sizeof(kTransforms[0]) - 1;
 
 bool Qualifies(const ConvGeometry& g, const WeightSource& source) {

@@ -104,15 +104,29 @@ AQ_INLINE void TransformInput(const WinogradInput& in) {
   }
 }
 
-template <int kForm, int kBytes>
+// Decodes what it transforms: nothing in between goes through memory.
+template <class Isa, int kForm, int kBits, int kBytes>
 AQ_INLINE void TransformWeights(const WinogradWeights& w) {
   using V = typename VectorOf<uint8_t, kBytes>::Type;
-  constexpr int kIn = kWinogradForms[kForm].in;
-  for (size_t at = 0; at < w.bytes; at += kBytes) {
-    TransformSquare<WeightMatrix, kForm, kIn, kWinogradTaps, V>(
-        [&](auto i, auto j)
-            AQ_LAMBDA { return LoadVector<V>(w.values + (i * kWinogradTaps + j) * w.values_plane + at); },
-        [&](auto i, auto j, V value) AQ_LAMBDA { StoreVector(w.transformed + (i * kIn + j) * w.plane + at, value); });
+  using Register = typename Isa::Codebook;  // bytes, as V
+  constexpr int kIn = kWinogradForms[kForm].in, kPlanes = 8 / kBits;
+  const Register codebook = Isa::LoadCodebook(w.panel.codebook);
+  const size_t step = w.panel.step_bytes, tap = w.panel.blocks * step;
+  for (size_t at = 0; at < tap; at += step) {
+    for (size_t i = 0; i < step; i += kBytes) {
+      const uint8_t* const packed = w.panel.packed + at + i;
+      const V zero = LoadVector<V>(w.panel.zero_points + i);
+      Unroll<kPlanes>([&](auto p) AQ_LAMBDA {
+        constexpr int kPlane = decltype(p)::kValue;
+        uint8_t* const to = w.transformed + kPlanes * at + kPlane * step + i;
+        TransformSquare<WeightMatrix, kForm, kIn, kWinogradTaps, V>(
+            [&](auto y, auto x) AQ_LAMBDA {
+              const Register codes = LoadVector<Register>(packed + (y * kWinogradTaps + x) * tap);
+              return reinterpret_cast<V>(Isa::template UnpackBytes<kBits, kPlane>(codes, codebook)) - zero;
+            },
+            [&](auto y, auto x, V value) AQ_LAMBDA { StoreVector(to + (y * kIn + x) * w.plane, value); });
+      });
+    }
   }
 }
 
@@ -176,8 +190,13 @@ AQ_INLINE void TransformOutput(const WinogradOutput& o) {
 }  // namespace
 }  // namespace aq
 
-// Stamps one table row (kernels.inc) as three functions.
-#define AQ_WINOGRAD(isa, Enum, Struct, form, label, bytes)                                                          \
-  void winograd_input_##isa##_##label(const WinogradInput& input) { TransformInput<form, bytes>(input); }           \
-  void winograd_weights_##isa##_##label(const WinogradWeights& weights) { TransformWeights<form, bytes>(weights); } \
+// Stamps one table row (kernels.inc) as four functions.
+#define AQ_WINOGRAD(isa, Enum, Struct, form, label, bytes)                                                \
+  void winograd_input_##isa##_##label(const WinogradInput& input) { TransformInput<form, bytes>(input); } \
+  void winograd_weights_##isa##_##label##_w2(const WinogradWeights& weights) {                            \
+    TransformWeights<Struct, form, 2, bytes>(weights);                                                    \
+  }                                                                                                       \
+  void winograd_weights_##isa##_##label##_w4(const WinogradWeights& weights) {                            \
+    TransformWeights<Struct, form, 4, bytes>(weights);                                                    \
+  }                                                                                                       \
   void winograd_output_##isa##_##label(const WinogradOutput& output) { TransformOutput<Struct, form, bytes>(output); }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // 3x3 convolutions of stride 1 with fewer multiplications, exactly: windows of pixels and weights are transformed
 // (forms.h) to bytes that the direct tiles of kernels/gemm multiply; the products are transformed back and rounded.
-// Weights stay packed as the direct tile wants them and are transformed a panel at a time, once per block of windows.
+// Weights stay packed and are decoded and transformed a panel at a time, once per block of windows.
 #pragma once
 
 #include <cstddef>
@@ -23,10 +23,8 @@ struct WinogradInput {
   size_t plane = 0;
 };
 struct WinogradWeights {
-  const uint8_t* values = nullptr;  // [9][values_plane], of which [bytes]: a decoded panel
-  size_t values_plane = 0;
-  size_t bytes = 0;                // a multiple of vector_bytes
-  uint8_t* transformed = nullptr;  // [in * in][plane], of which [bytes]
+  PanelSource panel;               // of one tap; the others follow each other (WeightSource::whole_taps)
+  uint8_t* transformed = nullptr;  // [in * in][plane], of which what a decoder would write for a tap
   size_t plane = 0;
 };
 // Consecutive windows of one row of windows, `columns` output channels.
@@ -52,7 +50,8 @@ struct WinogradTransforms {
   const WinogradForm* form;
   size_t vector_bytes;
   void (*input)(const WinogradInput&);
-  void (*weights)(const WinogradWeights&);
+  void (*weights2)(const WinogradWeights&);  // of 2-bit codes
+  void (*weights4)(const WinogradWeights&);
   void (*output)(const WinogradOutput&);
 };
 struct WinogradTable {
@@ -66,7 +65,7 @@ WinogradTable AllWinogradTransforms();
 // ---- A layer -------------------------------------------------------------------------------------------------------
 
 struct Winograd {
-  // The layer with a direct tile of 8-bit weights and its decoder. Its bias is not used.
+  // The layer with a direct tile of 8-bit weights, packed in whole taps. Its bias and its decoder are not used.
   Convolution layer;
   const WinogradTransforms* transforms = nullptr;
   uint8_t offsets[kMaxWinogradProducts] = {};

@@ -191,11 +191,12 @@ void CountSteps(const OpContext& op, const Layer& layer, bool has_zero_points, G
 }
 
 // Packed weights, and bias and zero points per packed column, group by group.
-void TakePackedWeights(const OpContext& op, const Layer& layer, bool has_zero_points, ConstantMemory* memory,
-                       Convolution* convolution) {
+void TakePackedWeights(const OpContext& op, const Layer& layer, bool has_zero_points, bool whole_taps,
+                       ConstantMemory* memory, Convolution* convolution) {
   const GemmKernel& kernel = *convolution->kernel;
   const size_t groups = static_cast<size_t>(layer.geometry.groups);
-  const WeightSource first = WeightsOf(op, layer, 0);
+  WeightSource first = WeightsOf(op, layer, 0);
+  first.whole_taps = whole_taps;
   const size_t columns = PackedColumns(kernel, first.n), kr = static_cast<size_t>(kernel.kr);
   const bool looks_up = LooksUp(kernel);
   const PairTable table = looks_up ? MakePairTable(first.codebook) : PairTable();
@@ -220,6 +221,7 @@ void TakePackedWeights(const OpContext& op, const Layer& layer, bool has_zero_po
   ExpandCodebook(first.bits, first.codebook, convolution->codebook);
   for (size_t group = 0; group < groups; ++group) {
     WeightSource source = WeightsOf(op, layer, group);
+    source.whole_taps = whole_taps;
     for (size_t i = 0; sums_rows && i < first.n; ++i) {
       const int32_t zero = source.zero_points != nullptr ? source.zero_points[source.first_n + i] : 0;
       row_zero_points[group * columns + i] = zero - table.centre;
@@ -278,7 +280,7 @@ void PrepareConvolution(const OpContext& op, const Layer& layer, const WeightSta
   if (uses_lines) {
     TakeLines(op, layer, choice.lines, memory, &convolution, &state.lines);
   } else {
-    TakePackedWeights(op, layer, statistics.has_zero_points, memory, &convolution);
+    TakePackedWeights(op, layer, statistics.has_zero_points, uses_winograd, memory, &convolution);
   }
   if (uses_winograd) TakeWinograd(op, layer, choice.winograd, memory, &state.winograd);
   convolution.requantize = TakeLayerRequantize(op, statistics.acc_bound, memory);

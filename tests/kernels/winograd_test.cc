@@ -69,7 +69,8 @@ constexpr char kDoesNotFit[] = "does not fit";
 std::string RunCase(Random& random, const ConvolutionCase& c, const WinogradWay& way) {
   const WinogradForm& form = *way.transforms->form;
   const GemmKernel& kernel = *way.kernel;
-  const WeightSource source = SourceOf(c);
+  WeightSource source = SourceOf(c);
+  source.whole_taps = true;
   const WinogradBounds bounds = FindWinogradBounds(form, source, c.max_code);
   if (!bounds.fits || bounds.max_code > MaxCode(kernel)) return kDoesNotFit;
   const size_t columns = PackedColumns(kernel, source.n), kr = static_cast<size_t>(kernel.kr);
