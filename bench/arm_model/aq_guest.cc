@@ -111,6 +111,7 @@ class Dense {
     c.pad_row = buffers_.pad_row.data();
   }
   void Prepare(const WinogradChoice& choice) {
+    source_.whole_taps = true;
     Prepare(choice.gemm);
     winograd_.transforms = choice.transforms;
     std::fill_n(winograd_.widen_steps, kMaxWinogradProducts, choice.gemm.widen_steps);
