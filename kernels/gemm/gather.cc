@@ -3,6 +3,7 @@
 #include "kernels/gemm/gather.h"
 
 #include <algorithm>
+#include <cassert>
 #include <cstring>
 
 #include "kernels/gemm/window.h"
@@ -52,25 +53,35 @@ bool IsWithin(int value, int end) { return static_cast<unsigned>(value) < static
 
 }  // namespace
 
+// Tile by tile. Where no window of a tile reaches beyond the image, its taps are as far from its corner as everyone's.
 void FindTaps(const ConvGeometry& g, const uint8_t* input, const uint8_t* pad_row, size_t m_begin, size_t count,
               size_t mr, const uint8_t** rows) {
-  const ptrdiff_t row_bytes = ptrdiff_t{g.in_w} * g.in_c;
-  TileRows tile_rows{rows, Taps(g), mr};
-  const ptrdiff_t step = ptrdiff_t{g.dilation_w} * g.in_c;
-  const int reach = g.dilation_w * (g.kernel_w - 1) + 1;
-  ForEachPixel(g, m_begin, count, [&](size_t, int y0, int x0) {
-    const uint8_t** row = tile_rows.Next();
-    const bool is_inside = x0 >= 0 && x0 + reach <= g.in_w;
-    for (int ky = 0, y = y0; ky < g.kernel_h; ++ky, y += g.dilation_h) {
-      const ptrdiff_t line = y * row_bytes;
-      const bool is_row_inside = IsWithin(y, g.in_h);
-      if (is_inside && is_row_inside) {
-        const uint8_t* pixel = input + line + ptrdiff_t{x0} * g.in_c;
-        for (int kx = 0; kx < g.kernel_w; ++kx, row += mr, pixel += step) *row = pixel;
-        continue;
-      }
-      for (int kx = 0, x = x0; kx < g.kernel_w; ++kx, x += g.dilation_w, row += mr) {
-        *row = is_row_inside && IsWithin(x, g.in_w) ? input + line + ptrdiff_t{x} * g.in_c : pad_row;
+  constexpr size_t kMaxRows = 16;
+  assert(mr <= kMaxRows);
+  const ptrdiff_t pixel = g.in_c, line = g.in_w * pixel;
+  const int reach_y = g.dilation_h * (g.kernel_h - 1) + 1, reach_x = g.dilation_w * (g.kernel_w - 1) + 1;
+  int ys[kMaxRows] = {}, xs[kMaxRows] = {};
+  ptrdiff_t corners[kMaxRows] = {};
+  bool are_inside = true;
+  ForEachPixel(g, m_begin, count, [&](size_t i, int y0, int x0) {
+    const size_t lane = i % mr, lanes = lane + 1;
+    ys[lane] = y0;
+    xs[lane] = x0;
+    corners[lane] = y0 * line + x0 * pixel;
+    are_inside = (lane == 0 || are_inside) && y0 >= 0 && y0 + reach_y <= g.in_h && x0 >= 0 && x0 + reach_x <= g.in_w;
+    if (lanes < mr && i + 1 < count) return;
+    for (int ky = 0; ky < g.kernel_h; ++ky) {
+      for (int kx = 0; kx < g.kernel_w; ++kx, rows += mr) {
+        const int dy = ky * g.dilation_h, dx = kx * g.dilation_w;
+        const ptrdiff_t offset = dy * line + dx * pixel;
+        if (are_inside) {
+          for (size_t l = 0; l < lanes; ++l) rows[l] = input + corners[l] + offset;
+        } else {
+          for (size_t l = 0; l < lanes; ++l) {
+            const bool is_pixel = IsWithin(ys[l] + dy, g.in_h) && IsWithin(xs[l] + dx, g.in_w);
+            rows[l] = is_pixel ? input + corners[l] + offset : pad_row;
+          }
+        }
       }
     }
   });

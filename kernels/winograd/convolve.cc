@@ -79,23 +79,29 @@ struct Scratch {
 // Pointers to the in x in pixels of each window.
 void FindPixels(const Job& job, const uint8_t* input, size_t begin, size_t count, const uint8_t** pixels) {
   const ConvGeometry& g = job.winograd.layer.geometry;
-  const int side = job.form.in, across = static_cast<int>(job.across);
+  const int side = job.form.in;
   const ptrdiff_t pixel = g.in_c, line = g.in_w * pixel;
-  const uint8_t* const pad = job.winograd.layer.pad_row;
-  int window_x = static_cast<int>(begin % job.across),
-      y0 = static_cast<int>(begin / job.across) * job.form.out - g.pad_top;
-  for (size_t w = 0; w < count; ++w) {
-    const int x0 = window_x * job.form.out - g.pad_left;
-    const bool is_inside = x0 >= 0 && x0 + side <= g.in_w;
-    for (int y = y0; y < y0 + side; ++y) {
-      const bool is_row = y >= 0 && y < g.in_h;
-      const uint8_t* at = input + y * line + x0 * pixel;
-      for (int x = x0; x < x0 + side; ++x, at += pixel)
-        *pixels++ = is_row && (is_inside || (x >= 0 && x < g.in_w)) ? at : pad;
+  ptrdiff_t offsets[kMaxWinogradProducts];  // from a window's corner
+  for (int y = 0; y < side; ++y) {
+    for (int x = 0; x < side; ++x) offsets[y * side + x] = y * line + x * pixel;
+  }
+  size_t window_x = begin % job.across, window_y = begin / job.across;
+  for (size_t w = 0; w < count; ++w, pixels += job.products) {
+    const int x0 = static_cast<int>(window_x) * job.form.out - g.pad_left;
+    const int y0 = static_cast<int>(window_y) * job.form.out - g.pad_top;
+    const ptrdiff_t corner = y0 * line + x0 * pixel;
+    if (y0 >= 0 && y0 + side <= g.in_h && x0 >= 0 && x0 + side <= g.in_w) {
+      for (size_t p = 0; p < job.products; ++p) pixels[p] = input + corner + offsets[p];
+    } else {
+      for (int p = 0; p < job.form.products(); ++p) {
+        const int y = y0 + p / side, x = x0 + p % side;
+        const bool is_pixel = y >= 0 && y < g.in_h && x >= 0 && x < g.in_w;
+        pixels[p] = is_pixel ? input + corner + offsets[p] : job.winograd.layer.pad_row;
+      }
     }
-    if (++window_x == across) {
+    if (++window_x == job.across) {
       window_x = 0;
-      y0 += job.form.out;
+      ++window_y;
     }
   }
 }
