@@ -12,15 +12,13 @@
 #include "kernels/gemm/pack.h"
 #include "kernels/gemm/pair_image.h"
 #include "kernels/gemm/window.h"
+#include "kernels/scratch.h"
 
 namespace aq {
 namespace {
 
-constexpr size_t kAlignment = 64;
 constexpr size_t kBlockRows = 192;
 constexpr size_t kGatheredBytes = 256 * 1024;  // at most, so that they stay in the second-level cache
-
-size_t AlignUp(size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
 
 // One convolution and the sizes that follow from it.
 struct Job {
@@ -65,18 +63,16 @@ struct Scratch {
   size_t bytes = 0;
 
   Scratch(const Job& job, void* memory) {
-    const auto take = [&](size_t size) {
-      uint8_t* taken = static_cast<uint8_t*>(memory) + bytes;
-      bytes += AlignUp(size);
-      return taken;
-    };
+    ScratchLayout layout(memory);
     const Convolution& c = job.convolution;
-    rows = reinterpret_cast<const uint8_t**>(take(job.block_rows * job.layout.taps * sizeof(void*)));
-    row_sums = reinterpret_cast<int32_t*>(take(c.weight_zero_points != nullptr ? job.block_rows * sizeof(int32_t) : 0));
-    gathered = take(job.layout.reads_lines ? job.LinesOfBlock().bytes()
-                    : job.layout.gathers   ? job.block_rows * GatheredRowBytes(job.GatherOf(nullptr, 0)) + kGatherSlack
-                                           : 0);
-    decoded = take(c.decoder != nullptr ? job.layout.decoded_bytes(c.kernel->weight_bits) : 0);
+    rows = layout.Take<const uint8_t*>(job.block_rows * job.layout.taps);
+    row_sums = layout.Take<int32_t>(c.weight_zero_points != nullptr ? job.block_rows : 0);
+    gathered = layout.Take<uint8_t>(job.layout.reads_lines ? job.LinesOfBlock().bytes()
+                                    : job.layout.gathers
+                                        ? job.block_rows * GatheredRowBytes(job.GatherOf(nullptr, 0)) + kGatherSlack
+                                        : 0);
+    decoded = layout.Take<uint8_t>(c.decoder != nullptr ? job.layout.decoded_bytes(c.kernel->weight_bits) : 0);
+    bytes = layout.bytes();
   }
 };
 
@@ -170,25 +166,37 @@ void RunBlocks(const Job& job, const uint8_t* input, const uint8_t* residual, vo
   }
 }
 
+// Look-up tiles' part of the scratch memory, and where the rest of it begins.
+struct StripScratch {
+  uint8_t *pad_pixel, *image, *rest;
+  size_t bytes;
+
+  StripScratch(const PairStrips& strips, void* memory) {
+    ScratchLayout layout(memory);
+    pad_pixel = layout.Take<uint8_t>(strips.pixel_bytes);
+    image = layout.Take<uint8_t>(strips.bytes());
+    rest = layout.Take<uint8_t>(0);
+    bytes = layout.bytes();
+  }
+};
+
 // Strip by strip of the image, rewritten as pairs.
 void RunStrips(const Convolution& c, const uint8_t* input, const uint8_t* residual, void* const* out,
                const ConvolveRange& range, void* memory) {
   const ConvGeometry& g = c.geometry;
   const PairStrips strips(g);
-  uint8_t* const pad_pixel = static_cast<uint8_t*>(memory);
-  uint8_t* const image = pad_pixel + AlignUp(strips.pixel_bytes);
+  const StripScratch scratch(strips, memory);
   const PackPairsFn pack = FindPackPairs(c.kernel->isa);
   const size_t channels = static_cast<size_t>(g.in_c);
-  pack({c.pad_row, channels, 1, channels, strips.pairs, pad_pixel});
+  pack({c.pad_row, channels, 1, channels, strips.pairs, scratch.pad_pixel});
   Job job(c);
-  job.pad_row = pad_pixel;
+  job.pad_row = scratch.pad_pixel;
   const size_t out_w = static_cast<size_t>(g.out_w), strip_rows = static_cast<size_t>(strips.out_rows);
   for (size_t begin = range.m_begin; begin < range.m_end;) {
     const size_t row = begin / out_w, end = std::min(range.m_end, (row + strip_rows) * out_w);
     const int row_end = static_cast<int>((end + out_w - 1) / out_w);
-    job.geometry = PackPairStrip(g, strips, pack, input, static_cast<int>(row), row_end, image);
-    RunBlocks(job, image, residual, out, {begin, end, range.panel_begin, range.panel_end},
-              image + AlignUp(strips.bytes()));
+    job.geometry = PackPairStrip(g, strips, pack, input, static_cast<int>(row), row_end, scratch.image);
+    RunBlocks(job, scratch.image, residual, out, {begin, end, range.panel_begin, range.panel_end}, scratch.rest);
     begin = end;
   }
 }
@@ -207,8 +215,7 @@ size_t BlockTiles(const GemmKernel& kernel, size_t m, size_t taps, size_t k) {
 size_t ConvolveScratchBytes(const Convolution& convolution) {
   const size_t bytes = Scratch(Job(convolution), nullptr).bytes;
   if (!LooksUp(*convolution.kernel)) return bytes;
-  const PairStrips strips(convolution.geometry);
-  return bytes + AlignUp(strips.pixel_bytes) + AlignUp(strips.bytes());
+  return bytes + StripScratch(PairStrips(convolution.geometry), nullptr).bytes;
 }
 
 void Convolve(const Convolution& c, const uint8_t* input, const uint8_t* residual, void* const* out, size_t m_begin,

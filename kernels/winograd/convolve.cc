@@ -4,12 +4,13 @@
 #include <algorithm>
 #include <cassert>
 
+#include "kernels/scratch.h"
 #include "kernels/winograd/winograd.h"
 
 namespace aq {
 namespace {
 
-constexpr size_t kAlignment = 64, kTaps = kWinogradTaps * kWinogradTaps;
+constexpr size_t kTaps = kWinogradTaps * kWinogradTaps;
 constexpr size_t kValueBytes = 256 * 1024;  // of a block's transformed activations: they stay in the second-level cache
 constexpr size_t kMaxWindows = 208, kMinWindows = 16;
 constexpr size_t kProductBytes = 24 * 1024;  // of the windows multiplied at a time: in the first-level cache
@@ -58,21 +59,17 @@ struct Scratch {
   size_t bytes = 0;
 
   Scratch(const Job& job, void* memory) {
-    const auto take = [&](size_t size) {
-      uint8_t* taken = static_cast<uint8_t*>(memory) + bytes;
-      bytes += RoundUp(size, kAlignment);
-      return taken;
-    };
+    ScratchLayout layout(memory);
     const size_t all = job.products * job.block;
     const size_t pixels_across = std::min(job.run, job.across) * static_cast<size_t>(job.form.out);
-    pixels = reinterpret_cast<const uint8_t**>(take(all * sizeof(void*)));
-    rows = reinterpret_cast<const uint8_t**>(take(all * sizeof(void*)));
-    values = take(all * job.channels);
-    weights = take(job.products * job.weight_plane);
-    sums = reinterpret_cast<int32_t*>(take(job.products * job.run * job.nr * sizeof(int32_t)));
-    pixel_sums = reinterpret_cast<int32_t*>(
-        take((static_cast<size_t>(job.form.out) * pixels_across * job.nr + kWinogradSlack) * sizeof(int32_t)));
-    zeros = reinterpret_cast<int32_t*>(take(job.nr * sizeof(int32_t)));
+    pixels = layout.Take<const uint8_t*>(all);
+    rows = layout.Take<const uint8_t*>(all);
+    values = layout.Take<uint8_t>(all * job.channels);
+    weights = layout.Take<uint8_t>(job.products * job.weight_plane);
+    sums = layout.Take<int32_t>(job.products * job.run * job.nr);
+    pixel_sums = layout.Take<int32_t>(static_cast<size_t>(job.form.out) * pixels_across * job.nr + kWinogradSlack);
+    zeros = layout.Take<int32_t>(job.nr);
+    bytes = layout.bytes();
   }
 };
 

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "kernels/gemm/weight_values.h"
+#include "kernels/scratch.h"
 #include "kernels/winograd/line_form.h"
 
 namespace aq {
@@ -19,7 +20,6 @@ namespace aq {
 
 namespace {
 
-constexpr size_t kAlignment = 64;
 constexpr size_t kValueBytes = 96 * 1024;    // of a block's transformed lines: they stay in the second-level cache
 constexpr size_t kProductBytes = 24 * 1024;  // of the windows multiplied at a time: in the first-level cache
 
@@ -84,18 +84,14 @@ struct Scratch {
   size_t bytes = 0;
 
   Scratch(const Job& job, void* memory) {
-    const auto take = [&](size_t size) {
-      uint8_t* taken = static_cast<uint8_t*>(memory) + bytes;
-      bytes += RoundUp(size, kAlignment);
-      return taken;
-    };
-    line = take(job.line_bytes + kLineLanes);
-    values = reinterpret_cast<int16_t*>(take(kLineIn * job.plane() * sizeof(int16_t)));
-    rows = reinterpret_cast<const uint8_t**>(take(kLineIn * job.run * sizeof(void*)));
-    products = reinterpret_cast<int32_t*>(take(kLineIn * job.run * job.nr * sizeof(int32_t)));
-    const size_t pixels = std::min(job.run, job.across) * kLineOut;
-    sums = reinterpret_cast<int32_t*>(take((pixels * job.nr + kWinogradSlack) * sizeof(int32_t)));
-    zeros = reinterpret_cast<int32_t*>(take(job.nr * sizeof(int32_t)));
+    ScratchLayout layout(memory);
+    line = layout.Take<uint8_t>(job.line_bytes + kLineLanes);
+    values = layout.Take<int16_t>(kLineIn * job.plane());
+    rows = layout.Take<const uint8_t*>(kLineIn * job.run);
+    products = layout.Take<int32_t>(kLineIn * job.run * job.nr);
+    sums = layout.Take<int32_t>(std::min(job.run, job.across) * kLineOut * job.nr + kWinogradSlack);
+    zeros = layout.Take<int32_t>(job.nr);
+    bytes = layout.bytes();
   }
 };
 
