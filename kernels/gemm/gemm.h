@@ -109,6 +109,9 @@ struct GemmChoice {
 // reads wider weights than the file's takes them from a decoder of its ISA, once per panel and block of rows. Direct
 // tiles: never empty, as scalar rows are exact for all. Look-up tiles: `kernel` is null where none suits.
 GemmChoice SelectGemm(const GemmShape& shape, IsaSet isas, Technique technique = Technique::kDirect);
+// The cheapest tile of int16 weights and activations, whose operands are made elsewhere (kernels/winograd); `kernel` is
+// null where `isas` have none.
+GemmChoice SelectInt16Gemm(const GemmShape& shape, IsaSet isas);
 // What the model gives for a choice, in sixteenths of an instruction.
 size_t GemmCost(const GemmChoice& choice, const GemmShape& shape);
 // The decoder of `bits`-wide codes for a tile; null if there is none.

@@ -35,14 +35,14 @@ PanelLayout LayoutOf(const GemmKernel& kernel, int bits, size_t taps, size_t k, 
   const size_t kr = static_cast<size_t>(kernel.kr), planes = static_cast<size_t>(8 / bits);
   const size_t block = kernel.weight_bits < 8 ? kr * planes : kr;
   PanelLayout layout;
-  const bool needs_copies = !LooksUp(kernel) && (k % block != 0 || kernel.weight_bits == 16);
+  const bool needs_copies = !whole_taps && !LooksUp(kernel) && (k % block != 0 || kernel.weight_bits == 16);
   // Padding each line instead of the whole window may cost an eighth: about what copying windows costs.
   const bool is_worth_it = lines * RoundUp(taps * k / lines, block) * 7 <= RoundUp(taps * k, block) * 8;
   layout.reads_lines = needs_copies && lines > 1 && is_worth_it;
   layout.gathers = needs_copies && !layout.reads_lines;
   layout.taps = layout.reads_lines ? lines : layout.gathers ? 1 : taps;
   layout.k = taps * k / layout.taps;
-  assert(!whole_taps || !needs_copies);
+  assert(!whole_taps || k % kr == 0);
   layout.k_padded = RoundUp(layout.k, whole_taps ? kr * planes : block);
   layout.bits = bits;
   layout.steps = layout.taps * layout.k_padded / kr;

@@ -151,20 +151,36 @@ IsaSet KernelIsas() {
   return isas;
 }
 
-GemmChoice SelectGemm(const GemmShape& shape, IsaSet isas, Technique technique) {
+namespace {
+
+// The cheapest of the kernels for which suits(&choice), which may fill in the rest; later ones win ties.
+template <class F>
+GemmChoice Cheapest(const GemmShape& shape, IsaSet isas, F&& suits) {
   GemmChoice best;
   size_t best_cost = 0;
   for (const GemmKernel& kernel : AllGemmKernels()) {
     GemmChoice choice{.kernel = &kernel};
-    if (LooksUp(kernel) != (technique == Technique::kLookup)) continue;
-    if (!isas.Has(kernel.isa) || !Suits(shape, &choice)) continue;
+    if (!isas.Has(kernel.isa) || !suits(&choice)) continue;
     const size_t cost = GemmCost(choice, shape);
     if (best.kernel != nullptr && cost > best_cost) continue;
     best = choice;
     best_cost = cost;
   }
+  return best;
+}
+
+}  // namespace
+
+GemmChoice SelectGemm(const GemmShape& shape, IsaSet isas, Technique technique) {
+  const GemmChoice best = Cheapest(shape, isas, [&](GemmChoice* choice) {
+    return LooksUp(*choice->kernel) == (technique == Technique::kLookup) && Suits(shape, choice);
+  });
   assert((best.kernel != nullptr || technique == Technique::kLookup) && "weight_bits must be 2, 4 or 8");
   return best;
+}
+
+GemmChoice SelectInt16Gemm(const GemmShape& shape, IsaSet isas) {
+  return Cheapest(shape, isas, [](GemmChoice* choice) { return choice->kernel->weight_bits == 16; });
 }
 
 }  // namespace aq

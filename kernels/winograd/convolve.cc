@@ -30,11 +30,12 @@ struct Job {
         nr(static_cast<size_t>(w.layer.kernel->nr)),
         columns(PackedColumns(*w.layer.kernel, static_cast<size_t>(w.layer.geometry.out_c))),
         across(DivideUp(static_cast<size_t>(w.layer.geometry.out_w), static_cast<size_t>(form.out))),
+        row_bytes(channels * w.transforms->value_bytes),
         layout(LayoutOf(*w.layer.kernel, w.layer.weight_bits, kTaps, channels, 1, true)),
-        weight_plane(layout.decoded_bytes(8) / kTaps + kPlaneGap) {
+        weight_plane(layout.decoded_bytes(w.layer.kernel->weight_bits) / kTaps + kPlaneGap) {
     // Blocks of equal size, whole tiles.
     const size_t windows = WinogradWindows(w);
-    const size_t most = std::clamp(kValueBytes / (products * channels), kMinWindows, kMaxWindows);
+    const size_t most = std::clamp(kValueBytes / (products * row_bytes), kMinWindows, kMaxWindows);
     block = RoundUp(DivideUp(windows, DivideUp(windows, most)), mr);
     run = std::max(mr, std::min(block, kProductBytes / (products * nr * sizeof(int32_t))) / mr * mr);
   }
@@ -43,6 +44,7 @@ struct Job {
   const WinogradForm& form;
   size_t products, channels, mr, nr, columns, across;
   size_t block = 0, run = 0;  // windows transformed, and multiplied, at a time
+  size_t row_bytes;           // of a transformed window and product
   PanelLayout layout;
   size_t weight_plane;  // of a transformed panel
 };
@@ -64,7 +66,7 @@ struct Scratch {
     const size_t pixels_across = std::min(job.run, job.across) * static_cast<size_t>(job.form.out);
     pixels = layout.Take<const uint8_t*>(all);
     rows = layout.Take<const uint8_t*>(all);
-    values = layout.Take<uint8_t>(all * job.channels);
+    values = layout.Take<uint8_t>(all * job.row_bytes);
     weights = layout.Take<uint8_t>(job.products * job.weight_plane);
     sums = layout.Take<int32_t>(job.products * job.run * job.nr);
     pixel_sums = layout.Take<int32_t>(static_cast<size_t>(job.form.out) * pixels_across * job.nr + kWinogradSlack);
@@ -106,9 +108,9 @@ void FindPixels(const Job& job, const uint8_t* input, size_t begin, size_t count
 // Rows of a short block's last tile beyond its end repeat the last window.
 void FindRows(const Job& job, size_t count, const Scratch& s) {
   for (size_t p = 0; p < job.products; ++p) {
-    const uint8_t* first = s.values + p * job.block * job.channels;
+    const uint8_t* first = s.values + p * job.block * job.row_bytes;
     for (size_t i = 0; i < RoundUp(count, job.mr); ++i) {
-      s.rows[p * job.block + i] = first + std::min(i, count - 1) * job.channels;
+      s.rows[p * job.block + i] = first + std::min(i, count - 1) * job.row_bytes;
     }
   }
 }
@@ -119,7 +121,10 @@ void TransformPanel(const Job& job, size_t column, const Scratch& s) {
                         job.layout.step_bytes, c.codebook,
                         c.decode_zero_points + column * static_cast<size_t>(c.kernel->kr)};
   const WinogradTransforms& transforms = *job.winograd.transforms;
-  (c.weight_bits == 2 ? transforms.weights2 : transforms.weights4)({tap, s.weights, job.weight_plane});
+  const auto transform = c.weight_bits == 2   ? transforms.weights2
+                         : c.weight_bits == 4 ? transforms.weights4
+                                              : transforms.weights8;
+  transform({tap, s.weights, job.weight_plane});
 }
 
 // Windows [first, first + count) of the block.
@@ -196,7 +201,7 @@ void WinogradPart(const Winograd& winograd, const uint8_t* input, const uint8_t*
   for (size_t begin = range.m_begin; begin < range.m_end; begin += job.block) {
     const size_t count = std::min(job.block, range.m_end - begin);
     FindPixels(job, input, begin, count, s.pixels);
-    winograd.transforms->input({s.pixels, count, job.channels, winograd.offsets, s.values, job.block * job.channels});
+    winograd.transforms->input({s.pixels, count, job.channels, winograd.offsets, s.values, job.block * job.row_bytes});
     if (count != rows) FindRows(job, count, s);
     rows = count;
     for (size_t panel = range.panel_begin; panel < panel_end; ++panel) {

@@ -223,12 +223,10 @@ LineChoice SelectLines(const ConvGeometry& g, const WeightSource& source, int32_
     if (!isas.Has(t.isa) || !Qualifies(g, source, max_code)) continue;
     const GemmShape shape{
         .m = Across(g) * static_cast<size_t>(g.out_h), .n = source.n, .k = Depth(g), .weight_bits = source.bits};
-    for (const GemmKernel& kernel : AllGemmKernels()) {
-      if (kernel.weight_bits != 16 || !isas.Has(kernel.isa)) continue;
-      const size_t cost =
-          kLineIn * GemmCost({.kernel = &kernel}, shape) + TransformCost(g, PackedColumns(kernel, source.n));
-      if (best.transforms == nullptr || cost <= best.cost) best = {&t, &kernel, cost};
-    }
+    const GemmChoice gemm = SelectInt16Gemm(shape, isas);
+    if (gemm.kernel == nullptr) continue;
+    const size_t cost = kLineIn * GemmCost(gemm, shape) + TransformCost(g, PackedColumns(*gemm.kernel, source.n));
+    if (best.transforms == nullptr || cost <= best.cost) best = {&t, gemm.kernel, cost};
   }
   return best;
 }

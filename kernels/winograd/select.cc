@@ -11,30 +11,40 @@ namespace aq {
   void winograd_weights_##isa##_##label##_w2(const WinogradWeights&); \
   void winograd_weights_##isa##_##label##_w4(const WinogradWeights&); \
   void winograd_output_##isa##_##label(const WinogradOutput&);
+#define AQ_WINOGRAD_INT16(isa, Enum, Struct, form, label, bytes) \
+  AQ_WINOGRAD(isa, Enum, Struct, form, label, bytes)             \
+  void winograd_weights_##isa##_##label##_w8(const WinogradWeights&);
 #include "kernels/winograd/kernels.inc"
 #undef AQ_WINOGRAD
+#undef AQ_WINOGRAD_INT16
 
 namespace {
 
 // The null row keeps the array from being empty in builds without vectors.
 constexpr WinogradTransforms kTransforms[] = {
-#define AQ_WINOGRAD(isa, Enum, Struct, form, label, bytes) \
-  {#isa "_winograd_" #label,                               \
-   Isa::Enum,                                              \
-   &kWinogradForms[form],                                  \
-   bytes,                                                  \
-   winograd_input_##isa##_##label,                         \
-   winograd_weights_##isa##_##label##_w2,                  \
-   winograd_weights_##isa##_##label##_w4,                  \
+#define AQ_WINOGRAD_ROW(isa, Enum, form, label, bytes, value_bytes, weights8) \
+  {#isa "_winograd_" #label,                                                  \
+   Isa::Enum,                                                                 \
+   &kWinogradForms[form],                                                     \
+   bytes,                                                                     \
+   value_bytes,                                                               \
+   winograd_input_##isa##_##label,                                            \
+   winograd_weights_##isa##_##label##_w2,                                     \
+   winograd_weights_##isa##_##label##_w4,                                     \
+   weights8,                                                                  \
    winograd_output_##isa##_##label},
+#define AQ_WINOGRAD(isa, Enum, Struct, form, label, bytes) AQ_WINOGRAD_ROW(isa, Enum, form, label, bytes, 1, nullptr)
+#define AQ_WINOGRAD_INT16(isa, Enum, Struct, form, label, bytes) \
+  AQ_WINOGRAD_ROW(isa, Enum, form, label, bytes, 2, winograd_weights_##isa##_##label##_w8)
 #include "kernels/winograd/kernels.inc"
 #undef AQ_WINOGRAD
-    {"", Isa::kScalar, nullptr, 0, nullptr, nullptr, nullptr, nullptr}};
+#undef AQ_WINOGRAD_INT16
+    {"", Isa::kScalar, nullptr, 0, 0, nullptr, nullptr, nullptr, nullptr, nullptr}};
 constexpr size_t kTransformCount = sizeof(kTransforms) / sizeof(kTransforms[0]) - 1;
 
-bool Qualifies(const ConvGeometry& g, const WeightSource& source) {
+bool Qualifies(const ConvGeometry& g) {
   return g.kernel_h == kWinogradTaps && g.kernel_w == kWinogradTaps && g.stride_h == 1 && g.stride_w == 1 &&
-         g.dilation_h == 1 && g.dilation_w == 1 && g.groups == 1 && source.bits <= 4;
+         g.dilation_h == 1 && g.dilation_w == 1 && g.groups == 1;
 }
 
 // In sixteenths of an instruction, as GemmCost: the vectors that go through the transforms. Each takes about as many
@@ -44,7 +54,7 @@ size_t TransformCost(const WinogradTransforms& t, const ConvGeometry& g, const G
   constexpr size_t kBlock = 64;                               // windows for which weights are transformed once
   const size_t windows = WinogradWindows(g, *t.form), blocks = (windows + kBlock - 1) / kBlock;
   const size_t columns = PackedColumns(kernel, static_cast<size_t>(g.out_c));
-  const size_t in_vectors = static_cast<size_t>(g.in_c) / t.vector_bytes;
+  const size_t in_vectors = static_cast<size_t>(g.in_c) * t.value_bytes / t.vector_bytes;
   const size_t out_vectors = columns * sizeof(int32_t) / t.vector_bytes;
   const size_t rows = static_cast<size_t>(t.form->products() * t.form->in);
   return rows * (windows * (in_vectors * kInput + out_vectors * kOutput) + blocks * in_vectors * columns * kWeights);
@@ -60,26 +70,28 @@ WinogradTable AllWinogradTransforms() { return {kTransforms, kTransforms + kTran
 WinogradChoice SelectWinograd(const ConvGeometry& g, const WeightSource& source, int32_t max_code, int32_t acc_bound,
                               IsaSet isas) {
   WinogradChoice best;
-  if (!Qualifies(g, source)) return best;
+  if (!Qualifies(g)) return best;
   for (const WinogradTransforms& t : AllWinogradTransforms()) {
-    if (!isas.Has(t.isa) || source.k % t.vector_bytes != 0) continue;
+    if (!isas.Has(t.isa) || source.k * t.value_bytes % t.vector_bytes != 0) continue;
     if (!WinogradSumsFit(*t.form, acc_bound)) continue;
-    WinogradChoice choice{.transforms = &t, .gemm = {}, .bounds = FindWinogradBounds(*t.form, source, max_code)};
-    if (!choice.bounds.fits) continue;
+    WinogradChoice choice{.transforms = &t, .gemm = {}, .bounds = {}};
     const size_t products = static_cast<size_t>(t.form->products());
-    const GemmShape shape{
-        .m = WinogradWindows(g, *t.form),
-        .n = source.n,
-        .k = source.k,
-        .weight_bits = source.bits,
-        .max_code = choice.bounds.max_code,
-        .max_weight = choice.bounds.max_weight,
-        .widen_steps = *std::min_element(choice.bounds.widen_steps, choice.bounds.widen_steps + products)};
-    choice.gemm = SelectGemm(shape, isas);
-    const GemmKernel& kernel = *choice.gemm.kernel;
-    if (choice.gemm.decoder == nullptr || kernel.weight_bits != 8 || source.k % static_cast<size_t>(kernel.kr) != 0) {
-      continue;
+    GemmShape shape{.m = WinogradWindows(g, *t.form), .n = source.n, .k = source.k, .weight_bits = source.bits};
+    if (t.value_bytes == 2) {
+      choice.gemm = SelectInt16Gemm(shape, isas);
+      if (choice.gemm.kernel == nullptr) continue;
+    } else {
+      if (source.bits > 4) continue;
+      choice.bounds = FindWinogradBounds(*t.form, source, max_code);
+      if (!choice.bounds.fits) continue;
+      shape.max_code = choice.bounds.max_code;
+      shape.max_weight = choice.bounds.max_weight;
+      shape.widen_steps = *std::min_element(choice.bounds.widen_steps, choice.bounds.widen_steps + products);
+      choice.gemm = SelectGemm(shape, isas);
+      if (choice.gemm.decoder == nullptr || choice.gemm.kernel->weight_bits != 8) continue;
     }
+    const GemmKernel& kernel = *choice.gemm.kernel;
+    if (source.k % static_cast<size_t>(kernel.kr) != 0) continue;
     choice.cost = WithCacheMisses(products * GemmCost(choice.gemm, shape)) + TransformCost(t, g, kernel);
     if (best.transforms == nullptr || choice.cost <= best.cost) best = choice;
   }

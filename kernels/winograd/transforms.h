@@ -86,43 +86,74 @@ AQ_INLINE void TransformSquare(Value&& value, Result&& result) {
   });
 }
 
-template <int kForm, int kBytes>
+// A vector of transformed operands: bytes or int16.
+template <class T, int kBytes>
+struct Operands {
+  using V = typename VectorOf<T, kBytes>::Type;
+  static constexpr int kCount = kBytes / sizeof(T);
+  template <class Byte>
+  static AQ_INLINE V Widen(typename VectorOf<Byte, kCount>::Type bytes) {
+    if constexpr (sizeof(T) == 1) {
+      return reinterpret_cast<V>(bytes);
+    } else {
+      return __builtin_convertvector(bytes, V);
+    }
+  }
+  static AQ_INLINE V LoadCodes(const uint8_t* p) {
+    return Widen<uint8_t>(LoadVector<typename VectorOf<uint8_t, kCount>::Type>(p));
+  }
+  static AQ_INLINE V LoadZeroPoints(const int8_t* p) {
+    return Widen<int8_t>(LoadVector<typename VectorOf<int8_t, kCount>::Type>(p));
+  }
+  // Part kPart of the values of plane kPlane: a register of codes is sizeof(T) vectors.
+  template <class Isa, int kBits, int kPlane, int kPart>
+  static AQ_INLINE V LoadWeights(const uint8_t* packed, typename Isa::Codebook codebook) {
+    const auto codes = LoadVector<typename Isa::Codebook>(packed);  // as any register of bytes
+    const auto values = Isa::template UnpackBytes<kBits, kPlane>(codes, codebook);
+    return Widen<int8_t>(
+        LoadVector<typename VectorOf<int8_t, kCount>::Type>(reinterpret_cast<const int8_t*>(&values) + kPart * kCount));
+  }
+};
+
+template <int kForm, int kBytes, class T>
 AQ_INLINE void TransformInput(const WinogradInput& in) {
-  using V = typename VectorOf<uint8_t, kBytes>::Type;
+  using Vector = Operands<T, kBytes>;
+  using V = typename Vector::V;
   constexpr int kIn = kWinogradForms[kForm].in;
   const uint8_t* const* pixels = in.pixels;
   for (size_t w = 0; w < in.windows; ++w, pixels += kIn * kIn) {
-    for (size_t c = 0; c < in.channels; c += kBytes) {
-      uint8_t* const to = in.values + w * in.channels + c;
+    for (size_t c = 0; c < in.channels; c += Vector::kCount) {
+      uint8_t* const to = in.values + (w * in.channels + c) * sizeof(T);
       TransformSquare<InputMatrix, kForm, kIn, kIn, V>(
-          [&](auto i, auto j) AQ_LAMBDA { return LoadVector<V>(pixels[i * kIn + j] + c); },
+          [&](auto i, auto j) AQ_LAMBDA { return Vector::LoadCodes(pixels[i * kIn + j] + c); },
           [&](auto i, auto j, V value) AQ_LAMBDA {
             constexpr int kAt = decltype(i)::kValue * kIn + decltype(j)::kValue;
-            StoreVector(to + kAt * in.plane, value + in.offsets[kAt]);
+            if constexpr (sizeof(T) == 1) value += in.offsets[kAt];
+            StoreVector(to + kAt * in.plane, value);
           });
     }
   }
 }
 
 // Decodes what it transforms: nothing in between goes through memory.
-template <class Isa, int kForm, int kBits, int kBytes>
+template <class Isa, int kForm, int kBits, int kBytes, class T>
 AQ_INLINE void TransformWeights(const WinogradWeights& w) {
-  using V = typename VectorOf<uint8_t, kBytes>::Type;
-  using Register = typename Isa::Codebook;  // bytes, as V
+  using Vector = Operands<T, kBytes>;
+  using V = typename Vector::V;
   constexpr int kIn = kWinogradForms[kForm].in, kPlanes = 8 / kBits;
-  const Register codebook = Isa::LoadCodebook(w.panel.codebook);
+  const auto codebook = Isa::LoadCodebook(w.panel.codebook);
   const size_t step = w.panel.step_bytes, tap = w.panel.blocks * step;
   for (size_t at = 0; at < tap; at += step) {
     for (size_t i = 0; i < step; i += kBytes) {
-      const uint8_t* const packed = w.panel.packed + at + i;
-      const V zero = LoadVector<V>(w.panel.zero_points + i);
-      Unroll<kPlanes>([&](auto p) AQ_LAMBDA {
-        constexpr int kPlane = decltype(p)::kValue;
-        uint8_t* const to = w.transformed + kPlanes * at + kPlane * step + i;
+      Unroll<kPlanes * sizeof(T)>([&](auto n) AQ_LAMBDA {
+        constexpr int kPlane = decltype(n)::kValue / sizeof(T), kPart = decltype(n)::kValue % sizeof(T);
+        constexpr int kFirst = kPart * Vector::kCount;
+        const V zero = Vector::LoadZeroPoints(w.panel.zero_points + i + kFirst);
+        uint8_t* const to = w.transformed + (kPlanes * at + kPlane * step + i + kFirst) * sizeof(T);
         TransformSquare<WeightMatrix, kForm, kIn, kWinogradTaps, V>(
             [&](auto y, auto x) AQ_LAMBDA {
-              const Register codes = LoadVector<Register>(packed + (y * kWinogradTaps + x) * tap);
-              return reinterpret_cast<V>(Isa::template UnpackBytes<kBits, kPlane>(codes, codebook)) - zero;
+              const uint8_t* const packed = w.panel.packed + at + i + (y * kWinogradTaps + x) * tap;
+              return Vector::template LoadWeights<Isa, kBits, kPlane, kPart>(packed, codebook) - zero;
             },
             [&](auto y, auto x, V value) AQ_LAMBDA { StoreVector(to + (y * kIn + x) * w.plane, value); });
       });
@@ -190,13 +221,19 @@ AQ_INLINE void TransformOutput(const WinogradOutput& o) {
 }  // namespace
 }  // namespace aq
 
-// Stamps one table row (kernels.inc) as four functions.
-#define AQ_WINOGRAD(isa, Enum, Struct, form, label, bytes)                                                \
-  void winograd_input_##isa##_##label(const WinogradInput& input) { TransformInput<form, bytes>(input); } \
-  void winograd_weights_##isa##_##label##_w2(const WinogradWeights& weights) {                            \
-    TransformWeights<Struct, form, 2, bytes>(weights);                                                    \
-  }                                                                                                       \
-  void winograd_weights_##isa##_##label##_w4(const WinogradWeights& weights) {                            \
-    TransformWeights<Struct, form, 4, bytes>(weights);                                                    \
-  }                                                                                                       \
+// Stamp one table row (kernels.inc) as functions.
+#define AQ_WINOGRAD_COMMON(isa, Struct, form, label, bytes, T)                                               \
+  void winograd_input_##isa##_##label(const WinogradInput& input) { TransformInput<form, bytes, T>(input); } \
+  void winograd_weights_##isa##_##label##_w2(const WinogradWeights& weights) {                               \
+    TransformWeights<Struct, form, 2, bytes, T>(weights);                                                    \
+  }                                                                                                          \
+  void winograd_weights_##isa##_##label##_w4(const WinogradWeights& weights) {                               \
+    TransformWeights<Struct, form, 4, bytes, T>(weights);                                                    \
+  }                                                                                                          \
   void winograd_output_##isa##_##label(const WinogradOutput& output) { TransformOutput<Struct, form, bytes>(output); }
+#define AQ_WINOGRAD(isa, Enum, Struct, form, label, bytes) AQ_WINOGRAD_COMMON(isa, Struct, form, label, bytes, uint8_t)
+#define AQ_WINOGRAD_INT16(isa, Enum, Struct, form, label, bytes)               \
+  AQ_WINOGRAD_COMMON(isa, Struct, form, label, bytes, int16_t)                 \
+  void winograd_weights_##isa##_##label##_w8(const WinogradWeights& weights) { \
+    TransformWeights<Struct, form, 8, bytes, int16_t>(weights);                \
+  }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // 3x3 convolutions of stride 1 with fewer multiplications, exactly: windows of pixels and weights are transformed
-// (forms.h) to bytes that the direct tiles of kernels/gemm multiply; the products are transformed back and rounded.
+// (forms.h) to bytes that the direct tiles of kernels/gemm multiply, or to int16 where they do not fit bytes; the
+// products are transformed back and rounded.
 // Weights stay packed and are decoded and transformed a panel at a time, once per block of windows.
 #pragma once
 
@@ -18,13 +19,13 @@ namespace aq {
 struct WinogradInput {
   const uint8_t* const* pixels = nullptr;  // [windows][in * in]
   size_t windows = 0, channels = 0;        // channels a multiple of vector_bytes
-  const uint8_t* offsets = nullptr;        // [in * in] added so that nothing is negative
-  uint8_t* values = nullptr;               // [in * in][plane bytes], of which [windows][channels] are written
+  const uint8_t* offsets = nullptr;        // [in * in] added to bytes so that none is negative
+  uint8_t* values = nullptr;               // [in * in][plane bytes], of which [windows][channels] values are written
   size_t plane = 0;
 };
 struct WinogradWeights {
   PanelSource panel;               // of one tap; the others follow each other (WeightSource::whole_taps)
-  uint8_t* transformed = nullptr;  // [in * in][plane], of which what a decoder would write for a tap
+  uint8_t* transformed = nullptr;  // [in * in][plane bytes], of which what a decoder would write for a tap
   size_t plane = 0;
 };
 // Consecutive windows of one row of windows, `columns` output channels.
@@ -49,9 +50,11 @@ struct WinogradTransforms {
   Isa isa;
   const WinogradForm* form;
   size_t vector_bytes;
+  size_t value_bytes;  // 1, 2: transformed operands are bytes, int16, for tiles of such weights
   void (*input)(const WinogradInput&);
   void (*weights2)(const WinogradWeights&);  // of 2-bit codes
   void (*weights4)(const WinogradWeights&);
+  void (*weights8)(const WinogradWeights&);  // null for bytes, which 8-bit codes would not fit
   void (*output)(const WinogradOutput&);
 };
 struct WinogradTable {
@@ -65,7 +68,7 @@ WinogradTable AllWinogradTransforms();
 // ---- A layer -------------------------------------------------------------------------------------------------------
 
 struct Winograd {
-  // The layer with a direct tile of 8-bit weights, packed in whole taps. Its bias and its decoder are not used.
+  // The layer with a direct tile of 8- or 16-bit weights, packed in whole taps. Its bias and its decoder are not used.
   Convolution layer;
   const WinogradTransforms* transforms = nullptr;
   uint8_t offsets[kMaxWinogradProducts] = {};

@@ -200,7 +200,7 @@ void TakePackedWeights(const OpContext& op, const Layer& layer, bool has_zero_po
   const size_t columns = PackedColumns(kernel, first.n), kr = static_cast<size_t>(kernel.kr);
   const bool looks_up = LooksUp(kernel);
   const PairTable table = looks_up ? MakePairTable(first.codebook) : PairTable();
-  const bool decodes = convolution->decoder != nullptr && !looks_up;
+  const bool decodes = whole_taps || (convolution->decoder != nullptr && !looks_up);
   const bool sums_rows = (has_zero_points && !decodes) || table.centre != 0;
 
   convolution->weight_bits = first.bits;

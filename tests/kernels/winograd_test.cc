@@ -18,9 +18,10 @@ namespace aq {
 struct WinogradWay {
   const WinogradTransforms* transforms;
   const GemmKernel* kernel;
-  const PanelDecoder* decoder;
+  int bits;  // of the codes
+  bool is_int16() const { return transforms->value_bytes == 2; }
   std::string name() const {
-    return std::string(transforms->name) + "_" + kernel->name + "_from_w" + std::to_string(decoder->bits);
+    return std::string(transforms->name) + "_" + kernel->name + "_from_w" + std::to_string(bits);
   }
 };
 
@@ -32,10 +33,10 @@ std::vector<WinogradWay> AllWays() {
   std::vector<WinogradWay> ways;
   for (const WinogradTransforms& transforms : AllWinogradTransforms()) {
     for (const GemmKernel& kernel : AllGemmKernels()) {
-      for (const PanelDecoder& decoder : AllDecoders()) {
-        if (kernel.weight_bits == 8 && decoder.isa == kernel.isa && decoder.weight_bits == 8 && decoder.bits <= 4) {
-          ways.push_back({&transforms, &kernel, &decoder});
-        }
+      for (const int bits : {2, 4, 8}) {
+        if (transforms.value_bytes == 2 && kernel.weight_bits == 16) ways.push_back({&transforms, &kernel, bits});
+        const bool takes_bytes = kernel.weight_bits == 8 && FindDecoder(kernel, bits) != nullptr;
+        if (transforms.value_bytes == 1 && takes_bytes) ways.push_back({&transforms, &kernel, bits});
       }
     }
   }
@@ -71,8 +72,8 @@ std::string RunCase(Random& random, const ConvolutionCase& c, const WinogradWay&
   const GemmKernel& kernel = *way.kernel;
   WeightSource source = SourceOf(c);
   source.whole_taps = true;
-  const WinogradBounds bounds = FindWinogradBounds(form, source, c.max_code);
-  if (!bounds.fits || bounds.max_code > MaxCode(kernel)) return kDoesNotFit;
+  const WinogradBounds bounds = way.is_int16() ? WinogradBounds{} : FindWinogradBounds(form, source, c.max_code);
+  if (!way.is_int16() && (!bounds.fits || bounds.max_code > MaxCode(kernel))) return kDoesNotFit;
   const size_t columns = PackedColumns(kernel, source.n), kr = static_cast<size_t>(kernel.kr);
   AlignedBlock packed = AlignedBlock::Allocate(PackedBytes(kernel, source));
   PackWeights(source, kernel, packed.data());
@@ -83,7 +84,6 @@ std::string RunCase(Random& random, const ConvolutionCase& c, const WinogradWay&
   ConvolutionBuffers buffers(c);
   Winograd winograd{.layer = {.geometry = c.file.geometry,
                               .kernel = &kernel,
-                              .decoder = way.decoder,
                               .weight_bits = c.file.bits,
                               .packed = packed.data(),
                               .decode_zero_points = zero_points.data(),
@@ -93,7 +93,7 @@ std::string RunCase(Random& random, const ConvolutionCase& c, const WinogradWay&
                     .transforms = way.transforms,
                     .bias = bias.data()};
   ExpandCodebook(c.file.bits, c.file.codebook, winograd.layer.codebook);
-  for (int p = 0; p < form.products(); ++p) {
+  for (int p = 0; p < form.products() && !way.is_int16(); ++p) {
     winograd.offsets[p] = bounds.offsets[p];
     winograd.widen_steps[p] =
         kernel.kr == 4 ? bounds.widen_steps[p] : CountWidenSteps(kernel, bounds.max_weight, bounds.max_code);
@@ -109,7 +109,8 @@ std::string RunCase(Random& random, const ConvolutionCase& c, const WinogradWay&
 }
 
 std::vector<ConvGeometry> Geometries(const WinogradWay& way) {
-  const int nr = way.kernel->nr, step = std::max(static_cast<int>(way.transforms->vector_bytes), way.kernel->kr);
+  const int vector = static_cast<int>(way.transforms->vector_bytes / way.transforms->value_bytes);
+  const int nr = way.kernel->nr, step = std::max(vector, way.kernel->kr);
   std::vector<ConvGeometry> list;
   list.push_back(Geometry(1, 1, step, 1, 3, 1, 1, 1, 1));
   list.push_back(Geometry(3, 3, step, nr - 1, 3, 1, 0, 1, 1));
@@ -125,15 +126,16 @@ std::vector<ConvGeometry> Geometries(const WinogradWay& way) {
 }
 
 std::vector<CaseOptions> Features(const WinogradWay& way) {
-  const int bits = way.decoder->bits;
+  const int bits = way.bits;
   CaseOptions plain{.weight_bits = bits, .max_code = way.transforms->form->out == 2 ? 15 : 3, .max_weight = 7};
+  if (way.is_int16()) plain = {.weight_bits = bits};
   std::vector<CaseOptions> list(6, plain);
   list[0].output_bits = {8};
   list[1].output_bits = {2, 8};
   list[1].has_residual = true;
   list[2].output_bits = {4};
   list[2].has_weight_zero_points = true;
-  list[2].max_zero_point = 3;
+  if (!way.is_int16()) list[2].max_zero_point = 3;
   list[3].output_bits = {32};
   list[3].is_extreme = true;
   list[4].output_bits = {2, 32};
@@ -141,7 +143,7 @@ std::vector<CaseOptions> Features(const WinogradWay& way) {
   list[4].max_code = 3;
   list[5].output_bits = {32, 4};
   list[5].has_codebook = true;
-  list[5].max_weight = way.transforms->form->out == 2 ? 14 : 2;
+  if (!way.is_int16()) list[5].max_weight = way.transforms->form->out == 2 ? 14 : 2;
   list[5].max_code = 3;
   list[5].is_extreme = true;
   return list;
@@ -168,7 +170,7 @@ TEST_P(WinogradTable, EqualsReference) {
     }
   }
   // The 3x3 form is for two bits; int8 sums (NEON's w2a2 tile) hold no transformed products.
-  const bool can_run = way.kernel->max_pair != kByteLimit && (way.transforms->form->out == 2 || way.decoder->bits == 2);
+  const bool can_run = way.kernel->max_pair != kByteLimit && (way.transforms->form->out == 2 || way.bits == 2);
   EXPECT_TRUE(!can_run || exact >= 20) << exact;
 }
 
@@ -234,8 +236,9 @@ TEST(SelectWinograd, TakesOnlyWhatItMayTake) {
   }
   EXPECT_NE(choose(good, 4, 15, 100000), nullptr);
   EXPECT_NE(choose(good, 2, 3, 100000), nullptr);
-  EXPECT_EQ(choose(good, 4, 255, 100000), nullptr);
-  EXPECT_EQ(choose(good, 8, 15, 100000), nullptr);
+  const WinogradTransforms* wide = choose(good, 8, 15, 100000);  // int16, if anything
+  EXPECT_TRUE(wide == nullptr || wide->value_bytes == 2);
+  EXPECT_EQ(choose(good, 4, 255, 100000), wide);
   EXPECT_EQ(choose(good, 4, 15, INT32_MAX / 4), nullptr);
   EXPECT_EQ(choose(Geometry(14, 14, kChannels, kChannels, 3, 2, 1, 1, 1), 4, 15, 100000), nullptr);
   EXPECT_EQ(choose(Geometry(14, 14, kChannels, kChannels, 3, 1, 2, 2, 1), 4, 15, 100000), nullptr);
