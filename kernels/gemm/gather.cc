@@ -75,11 +75,11 @@ void FindTaps(const ConvGeometry& g, const uint8_t* input, const uint8_t* pad_ro
         const int dy = ky * g.dilation_h, dx = kx * g.dilation_w;
         const ptrdiff_t offset = dy * line + dx * pixel;
         if (are_inside) {
-          for (size_t l = 0; l < lanes; ++l) rows[l] = input + corners[l] + offset;
+          for (size_t l = 0; l < lanes; ++l) rows[l] = input + (corners[l] + offset);
         } else {
           for (size_t l = 0; l < lanes; ++l) {
             const bool is_pixel = IsWithin(ys[l] + dy, g.in_h) && IsWithin(xs[l] + dx, g.in_w);
-            rows[l] = is_pixel ? input + corners[l] + offset : pad_row;
+            rows[l] = is_pixel ? input + (corners[l] + offset) : pad_row;
           }
         }
       }

@@ -90,12 +90,12 @@ void FindPixels(const Job& job, const uint8_t* input, size_t begin, size_t count
     const int y0 = static_cast<int>(window_y) * job.form.out - g.pad_top;
     const ptrdiff_t corner = y0 * line + x0 * pixel;
     if (y0 >= 0 && y0 + side <= g.in_h && x0 >= 0 && x0 + side <= g.in_w) {
-      for (size_t p = 0; p < job.products; ++p) pixels[p] = input + corner + offsets[p];
+      for (size_t p = 0; p < job.products; ++p) pixels[p] = input + (corner + offsets[p]);
     } else {
       for (int p = 0; p < job.form.products(); ++p) {
         const int y = y0 + p / side, x = x0 + p % side;
         const bool is_pixel = y >= 0 && y < g.in_h && x >= 0 && x < g.in_w;
-        pixels[p] = is_pixel ? input + corner + offsets[p] : job.winograd.layer.pad_row;
+        pixels[p] = is_pixel ? input + (corner + offsets[p]) : job.winograd.layer.pad_row;
       }
     }
     if (++window_x == job.across) {

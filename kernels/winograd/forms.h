@@ -65,5 +65,19 @@ AQ_INLINE constexpr SignedSums SumsOfProduct(const Row& a, const Row& b) {
   return sums;
 }
 
+// Whether any codes, and any weights less their zero points, stay in int16 when transformed.
+AQ_INLINE constexpr bool FitsInt16(const WinogradForm& form) {
+  constexpr int kHighest = 256;
+  for (int i = 0; i < form.in; ++i) {
+    for (int j = 0; j < form.in; ++j) {
+      const SignedSums input = SumsOfProduct(form.input[i], form.input[j]);
+      const SignedSums weight = SumsOfProduct(form.weight[i], form.weight[j]);
+      if (kHighest * (input.positive + input.negative) > INT16_MAX) return false;
+      if (kHighest * (weight.positive + weight.negative) > INT16_MAX) return false;
+    }
+  }
+  return true;
+}
+
 }  // namespace
 }  // namespace aq

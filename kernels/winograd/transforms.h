@@ -233,6 +233,7 @@ AQ_INLINE void TransformOutput(const WinogradOutput& o) {
   void winograd_output_##isa##_##label(const WinogradOutput& output) { TransformOutput<Struct, form, bytes>(output); }
 #define AQ_WINOGRAD(isa, Enum, Struct, form, label, bytes) AQ_WINOGRAD_COMMON(isa, Struct, form, label, bytes, uint8_t)
 #define AQ_WINOGRAD_INT16(isa, Enum, Struct, form, label, bytes)               \
+  static_assert(FitsInt16(kWinogradForms[form]));                              \
   AQ_WINOGRAD_COMMON(isa, Struct, form, label, bytes, int16_t)                 \
   void winograd_weights_##isa##_##label##_w8(const WinogradWeights& weights) { \
     TransformWeights<Struct, form, 8, bytes, int16_t>(weights);                \

@@ -18,7 +18,7 @@ namespace aq {
 
 struct WinogradInput {
   const uint8_t* const* pixels = nullptr;  // [windows][in * in]
-  size_t windows = 0, channels = 0;        // channels a multiple of vector_bytes
+  size_t windows = 0, channels = 0;        // channels in whole vectors
   const uint8_t* offsets = nullptr;        // [in * in] added to bytes so that none is negative
   uint8_t* values = nullptr;               // [in * in][plane bytes], of which [windows][channels] values are written
   size_t plane = 0;
