@@ -29,24 +29,24 @@ uint8_t* Copy(const uint8_t* from, size_t count, bool widens, uint8_t* to) {
   return to + count * sizeof(uint16_t);
 }
 
-// Pixels -pad_left ... of line y, enough for the last window.
-void CopyLine(const ConvGeometry& g, const uint8_t* input, const uint8_t* pad_row, int y, bool widens, uint8_t* to) {
-  const size_t channels = static_cast<size_t>(g.in_c), in_w = static_cast<size_t>(g.in_w);
-  const size_t pixels = PixelsOfLine(g), left = static_cast<size_t>(g.pad_left);
-  const bool is_inside = y >= 0 && y < g.in_h;
-  const size_t begin = is_inside ? std::min(left, pixels) : pixels;
-  const size_t end = is_inside ? std::max(begin, std::min(pixels, left + in_w)) : pixels;
-  for (size_t x = 0; x < begin; ++x) to = Copy(pad_row, channels, widens, to);
-  if (end > begin) to = Copy(input + static_cast<size_t>(y) * in_w * channels, (end - begin) * channels, widens, to);
-  for (size_t x = end; x < pixels; ++x) to = Copy(pad_row, channels, widens, to);
-}
-
 }  // namespace
 
 size_t LinesOf(const ConvGeometry& g, bool is_code_0_zero) {
   const bool fills_blocks = static_cast<size_t>(g.kernel_w * g.in_c) % kMostBlock == 0;
   const bool is_run = g.groups == 1 && g.dilation_w == 1;
   return is_run && (fills_blocks || is_code_0_zero) ? static_cast<size_t>(g.kernel_h) : 1;
+}
+
+void CopyLine(const ConvGeometry& g, const uint8_t* input, const uint8_t* pad_row, int y, size_t pixels, bool widens,
+              uint8_t* to) {
+  const size_t channels = static_cast<size_t>(g.in_c), in_w = static_cast<size_t>(g.in_w);
+  const size_t left = static_cast<size_t>(g.pad_left);
+  const bool is_inside = y >= 0 && y < g.in_h;
+  const size_t begin = is_inside ? std::min(left, pixels) : pixels;
+  const size_t end = is_inside ? std::max(begin, std::min(pixels, left + in_w)) : pixels;
+  for (size_t x = 0; x < begin; ++x) to = Copy(pad_row, channels, widens, to);
+  if (end > begin) to = Copy(input + static_cast<size_t>(y) * in_w * channels, (end - begin) * channels, widens, to);
+  for (size_t x = end; x < pixels; ++x) to = Copy(pad_row, channels, widens, to);
 }
 
 ImageLines::ImageLines(const ConvGeometry& g, size_t block_rows, bool widens_activations) : widens(widens_activations) {
@@ -65,7 +65,8 @@ void FindRuns(const ConvGeometry& g, const ImageLines& lines, const uint8_t* inp
   const int y0 = first * g.stride_h - g.pad_top;
   const int needed = (last - first) * g.stride_h + g.dilation_h * (g.kernel_h - 1) + 1;
   for (int i = 0; i < needed; ++i) {
-    CopyLine(g, input, pad_row, y0 + i, lines.widens, buffer + static_cast<size_t>(i) * lines.line_bytes);
+    CopyLine(g, input, pad_row, y0 + i, PixelsOfLine(g), lines.widens,
+             buffer + static_cast<size_t>(i) * lines.line_bytes);
   }
   const size_t step = static_cast<size_t>(g.stride_w * g.in_c) * (lines.widens ? sizeof(uint16_t) : 1);
   const size_t tap_step = static_cast<size_t>(g.dilation_h) * lines.line_bytes;

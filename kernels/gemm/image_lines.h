@@ -15,6 +15,11 @@ namespace aq {
 // that do not fill any tile's blocks unless code 0 is a weight of 0, since activations beyond a run are read.
 size_t LinesOf(const ConvGeometry& geometry, bool is_code_0_zero);
 
+// Pixels [-pad_left, pixels - pad_left) of line y as convolutions see them, `pad_row` outside the image; widened to 16
+// bits or as they are.
+void CopyLine(const ConvGeometry& geometry, const uint8_t* input, const uint8_t* pad_row, int y, size_t pixels,
+              bool widens, uint8_t* to);
+
 struct ImageLines {
   ImageLines(const ConvGeometry& geometry, size_t block_rows, bool widens);
   size_t bytes() const;

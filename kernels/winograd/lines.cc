@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The driver of lines.h. Loops, outermost first: blocks of lines of pixels (their lines of the image transformed once),
-// panels of output channels, runs of windows, products, tiles; then windows back to pixels.
+// runs of windows, panels of output channels, products, tiles; then windows back to pixels.
 #include "kernels/winograd/lines.h"
 
 #include <algorithm>
 #include <cstring>
 
+#include "kernels/gemm/image_lines.h"
 #include "kernels/gemm/weight_values.h"
 #include "kernels/scratch.h"
 #include "kernels/winograd/line_form.h"
@@ -95,29 +96,15 @@ struct Scratch {
   }
 };
 
-// Line y of the image as its windows see it: padding left, right and beyond the last window's pixels.
-void CopyLine(const Job& job, const uint8_t* input, int y, uint8_t* line) {
-  const ConvGeometry& g = job.geometry;
-  const size_t channels = static_cast<size_t>(g.in_c), pixels = job.line_bytes / channels;
-  const bool is_inside = y >= 0 && y < g.in_h;
-  const size_t left = is_inside ? std::min(static_cast<size_t>(g.pad_left), pixels) : pixels;
-  const size_t inside = std::min(static_cast<size_t>(g.in_w), pixels - left);
-  const auto pad = [&](size_t begin, size_t end) {
-    for (size_t i = begin * channels; i < end * channels; ++i) line[i] = job.layer.pad_row[i % channels];
-  };
-  pad(0, left);
-  if (is_inside) std::memcpy(line + left * channels, input + ptrdiff_t{y} * g.in_w * g.in_c, inside * channels);
-  pad(left + inside, pixels);
-}
-
 // The lines of the image that lines [begin, begin + count) of pixels need.
 void TransformLines(const Job& job, const LineTransforms& transforms, const uint8_t* input, size_t begin, size_t count,
                     const Scratch& s) {
   const ConvGeometry& g = job.geometry;
   const int first = static_cast<int>(begin) * g.stride_h - g.pad_top;
   const int lines = static_cast<int>(count - 1) * g.stride_h + g.kernel_h;
+  const size_t pixels = job.line_bytes / static_cast<size_t>(g.in_c);
   for (int i = 0; i < lines; ++i) {  // in order: a store spills into the line after it
-    CopyLine(job, input, first + i, s.line);
+    CopyLine(g, input, job.layer.pad_row, first + i, pixels, false, s.line);
     transforms.input(
         {s.line, job.across, job.lanes, s.values + static_cast<size_t>(i) * job.lanes, job.plane(), job.window});
   }
