@@ -35,11 +35,6 @@ bool Matches(const std::string& name, const std::regex& regex) {
   }
 }
 
-bool IsDepthwise(const Node& node) {
-  const Conv* conv = std::get_if<Conv>(&node.attributes);
-  return conv && conv->groups > 1 && conv->groups == static_cast<int64_t>(conv->bias.size());
-}
-
 Status CheckKeys(const Json& object, const char* where, std::initializer_list<const char*> known) {
   if (!object.is_object()) return Error(Code::kInvalidArgument, "recipe: %s must be an object", where);
   for (const auto& [key, unused] : object.items()) {
@@ -170,6 +165,11 @@ Status ApplyRule(const Rule& rule, const Graph& graph, ConvertOptions* options) 
 }
 
 }  // namespace
+
+bool IsDepthwise(const Node& node) {
+  const Conv* conv = std::get_if<Conv>(&node.attributes);
+  return conv && conv->groups > 1 && conv->groups == static_cast<int64_t>(conv->bias.size());
+}
 
 bool IsWeightLayer(const Node& node) {
   return std::holds_alternative<Conv>(node.attributes) || std::holds_alternative<Dense>(node.attributes);

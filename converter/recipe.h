@@ -14,6 +14,8 @@ namespace aq::converter {
 
 // Conv and Dense: the layers that have weights.
 bool IsWeightLayer(const Node& node);
+// A convolution with one filter per output channel, which reads one input channel.
+bool IsDepthwise(const Node& node);
 // Weight layers without another weight layer before (first) or after (last) them on any path.
 struct EdgeLayers {
   std::vector<bool> is_first, is_last;  // per node

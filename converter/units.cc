@@ -22,6 +22,18 @@ bool HasWeights(const Graph& graph, const Unit& unit) {
                      [&](int node) { return IsWeightLayer(graph.nodes[static_cast<size_t>(node)]); });
 }
 
+// Whether a cut after node i would part a depthwise layer from the layer after it, or from the one before it where all
+// three are an inverted bottleneck: the last is linear.
+bool PartsDepthwise(const Graph& graph, size_t i) {
+  const auto feeds_next = [&](size_t n) {
+    return n + 1 < graph.nodes.size() && graph.nodes[n + 1].inputs[0] == graph.nodes[n].output &&
+           IsWeightLayer(graph.nodes[n + 1]);
+  };
+  if (!feeds_next(i)) return false;
+  if (IsDepthwise(graph.nodes[i])) return true;
+  return IsDepthwise(graph.nodes[i + 1]) && feeds_next(i + 1) && !graph.nodes[i + 2].has_clip();
+}
+
 // Fills in what crosses the unit's two cuts.
 void ConnectUnit(const Graph& graph, const std::vector<int>& last_reader, Unit* unit) {
   const int first = unit->nodes.front(), last = unit->nodes.back();
@@ -51,7 +63,8 @@ std::vector<Unit> SplitIntoUnits(const Graph& graph, UnitKind kind) {
     live.push_back(graph.nodes[static_cast<size_t>(i)].output);
     std::erase_if(live, [&](ValueId v) { return last_reader[static_cast<size_t>(v)] <= i; });
     const bool is_end = i + 1 == static_cast<int>(graph.nodes.size());
-    const bool is_cut = HasWeights(graph, unit) && (kind == UnitKind::kLayer || live.size() == 1);
+    const bool is_block = live.size() == 1 && !PartsDepthwise(graph, static_cast<size_t>(i));
+    const bool is_cut = HasWeights(graph, unit) && (kind == UnitKind::kLayer || is_block);
     if (!is_end && !is_cut) continue;
     if (is_end && !HasWeights(graph, unit) && !units.empty()) {
       units.back().nodes.insert(units.back().nodes.end(), unit.nodes.begin(), unit.nodes.end());

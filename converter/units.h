@@ -10,9 +10,9 @@
 
 namespace aq::converter {
 
-// Consecutive nodes between two cuts. Blocks: everything after a cut depends on one value only. Layers: there is a cut
-// after every layer with weights. Nodes without weights belong to the unit that follows (at the end of the graph:
-// precedes).
+// Consecutive nodes between two cuts. Blocks: everything after a cut depends on one value only, and a depthwise layer
+// stays with the layer after it, in an inverted bottleneck also with the one before. Layers: there is a cut after every
+// layer with weights. Nodes without weights belong to the unit that follows (at the end of the graph: precedes).
 struct Unit {
   std::vector<int> nodes;          // indices, in execution order
   std::vector<ValueId> inputs;     // what they read of earlier units, or the graph's input; in order of reading

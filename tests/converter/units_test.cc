@@ -49,8 +49,31 @@ TEST(Units, OfAChainAreItsLayersAndNodesWithoutWeightsGoWithTheNext) {
   const ValueId last = b.AddPool("tail", b.AddConv("last", depthwise, 6, Square(1)), PoolKind::kAverage, Square(2, 2));
   const Graph graph = b.Finish({last});
   const std::vector<Unit> units = SplitIntoUnits(graph, UnitKind::kBlock);
-  EXPECT_EQ(NodeNames(graph, units), (Names{{"first"}, {"max", "depthwise"}, {"last", "tail"}}));
+  EXPECT_EQ(NodeNames(graph, units), (Names{{"first"}, {"max", "depthwise", "last", "tail"}}));
   EXPECT_EQ(units.back().outputs, std::vector<ValueId>{last});
+}
+
+// MobileNetV2's blocks end at their linear layers whether they have a shortcut or not; MobileNetV1's are pairs.
+TEST(Units, KeepDepthwiseLayersWithTheirNeighbours) {
+  GraphBuilder b({1, 3, 16, 16});
+  ValueId v = b.AddConv("stem", b.graph.input, 4, Square(3, 1, 1));
+  v = b.AddConv("depthwise1", v, 4, Square(3, 1, 1), 4);
+  v = b.AddConv("pointwise1", v, 6, Square(1));
+  v = b.AddConv("depthwise2", v, 6, Square(3, 2, 1), 6);
+  v = b.AddConv("pointwise2", v, 4, Square(1));
+  v = b.AddConv("expand", v, 12, Square(1));
+  v = b.AddConv("depthwise3", v, 12, Square(3, 2, 1), 12);
+  v = b.AddConv("project", v, 4, Square(1), 1, -1, -kInfinity);
+  v = b.AddConv("expand4", v, 12, Square(1));
+  const Graph graph = b.Finish({b.AddConv("depthwise4", v, 12, Square(3, 1, 1), 12)});
+  const Names blocks = {{"stem"},
+                        {"depthwise1", "pointwise1"},
+                        {"depthwise2", "pointwise2"},
+                        {"expand", "depthwise3", "project"},
+                        {"expand4"},
+                        {"depthwise4"}};
+  EXPECT_EQ(NodeNames(graph, SplitIntoUnits(graph, UnitKind::kBlock)), blocks);
+  EXPECT_EQ(SplitIntoUnits(graph, UnitKind::kLayer).size(), graph.nodes.size());
 }
 
 // A value that leaves the network early is needed until the end: nothing after it can be cut off.
