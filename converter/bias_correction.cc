@@ -38,6 +38,7 @@ Graph SplitActivations(const Graph& graph, std::vector<ValueId>* pre_activation)
     Node clip{node.name + "/clip", Elementwise{}, {value}, node.output};
     clip.clip_low = node.clip_low;
     clip.clip_high = node.clip_high;
+    clip.channel_clip_high = node.channel_clip_high;
     split.nodes.push_back(std::move(clip));
   }
   return split;

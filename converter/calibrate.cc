@@ -113,6 +113,7 @@ Result<Calibration> Calibrate(const Graph& graph, const ActivationPlan& plan, co
   calibration.groups.resize(graph.values.size());
   for (Histogram& group : calibration.groups) group.range = {kMax, -kMax};
   calibration.pixel_hash = 0xcbf29ce484222325u;
+  const std::vector<int> producers = Producers(graph);
   const int passes = options.ranges == Ranges::kMinMax ? 1 : 2;
   const size_t total = indices.size() * static_cast<size_t>(passes);
   ValueId bad_value = -1;
@@ -126,8 +127,15 @@ Result<Calibration> Calibrate(const Graph& graph, const ActivationPlan& plan, co
       const auto observe = [&](ValueId v, const FloatTensor& tensor) {
         if (!plan.is_observed[static_cast<size_t>(v)] || tensor.data.empty()) return;
         Histogram& group = calibration.groups[static_cast<size_t>(plan.group[static_cast<size_t>(v)])];
-        if (pass == 1) return AddToHistogram(tensor.data, options.num_threads, &group);
-        if (!FindExtremes(tensor.data, options.num_threads, &group.range) && bad_value < 0) bad_value = v;
+        const int producer = producers[static_cast<size_t>(v)];
+        std::vector<float> clipped;  // as the integer network does
+        if (producer >= 0 && !graph.nodes[static_cast<size_t>(producer)].channel_clip_high.empty()) {
+          clipped = tensor.data;
+          for (float& x : clipped) x = std::min(x, graph.nodes[static_cast<size_t>(producer)].clip_high);
+        }
+        const std::span<const float> values = clipped.empty() ? tensor.data : clipped;
+        if (pass == 1) return AddToHistogram(values, options.num_threads, &group);
+        if (!FindExtremes(values, options.num_threads, &group.range) && bad_value < 0) bad_value = v;
       };
       AQ_ASSIGN_OR_RETURN(const std::vector<FloatTensor> unused,
                           executor.Run(ToFloat(pixels, input_shape, options.preprocess), observe));

@@ -7,6 +7,7 @@
 #include "converter/activation_plan.h"
 #include "converter/bias_correction.h"
 #include "converter/calibrate.h"
+#include "converter/channel_steps.h"
 #include "converter/check.h"
 #include "converter/equalize.h"
 #include "converter/passes.h"
@@ -109,18 +110,16 @@ Result<std::vector<uint8_t>> Convert(const Graph& original, const ImageSource& g
   *report = {};
   AQ_RETURN_IF_ERROR(CheckArguments(original, given_images, wanted));
   ConvertOptions options = wanted;
-  Graph equalized;
-  if (options.equalize) {
-    equalized = original;
-    EqualizeLayers(&equalized);
-  }
-  const Graph& graph = options.equalize ? equalized : original;
+  Graph graph = original;
+  if (options.equalize) EqualizeLayers(&graph);
   const Shape& input_shape = graph.values[static_cast<size_t>(graph.input)].shape;
 
   const bool has_images = given_images.size() > 0;
   const NoiseImages noise(options.check_count, static_cast<size_t>(Elements(input_shape)), options.seed);
   const ImageSource& images = has_images ? given_images : noise;
   const std::vector<size_t> chosen = ChooseImages(images.size(), options.calibration_count, options.seed);
+  if (has_images && options.channel_steps)
+    AQ_RETURN_IF_ERROR(FitChannelSteps(images, chosen, options, progress, &graph).status());
   AQ_ASSIGN_OR_RETURN(const ActivationPlan plan, PlanActivations(graph, options));
   if (!HasLowBits(graph, plan)) options.rounding = Rounding::kNearest;
   Calibration calibration;

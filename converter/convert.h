@@ -63,7 +63,8 @@ struct ConvertOptions {
   bool bias_correction = true;
   Rounding rounding = Rounding::kNearest;
   WeightCodes weight_codes = WeightCodes::kNearest;
-  bool equalize = false;  // cross-layer equalisation (DFQ) before anything else
+  bool equalize = false;      // cross-layer equalisation (DFQ) before anything else
+  bool channel_steps = true;  // channels that depthwise layers read get steps of their own: channel_steps.h
   // For adaptive rounding; chosen on held-back calibration images, docs/accuracy.md.
   Border border = Border::kAffineChannel;
   UnitKind unit_kind = UnitKind::kBlock;

@@ -22,6 +22,7 @@ void Fingerprint::Add(const Node& node) {
   Add(node.output);
   Add(node.clip_low);
   Add(node.clip_high);
+  Add(node.channel_clip_high);
   Add(node.attributes.index());
   if (const Conv* conv = std::get_if<Conv>(&node.attributes)) {
     Add(conv->window);

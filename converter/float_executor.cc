@@ -59,9 +59,13 @@ struct FloatExecutor::Impl {
     if (residual) {
       for (size_t i = 0; i < n; ++i) output[i] += residual[i];
     }
-    if (node.has_clip()) {
-      for (size_t i = 0; i < n; ++i) output[i] = std::min(std::max(output[i], node.clip_low), node.clip_high);
-    }
+    if (!node.has_clip()) return;
+    const auto clip = [&](size_t begin, size_t end, float high) {
+      for (size_t i = begin; i < end; ++i) output[i] = std::min(std::max(output[i], node.clip_low), high);
+    };
+    const size_t channels = node.channel_clip_high.size();
+    if (channels == 0) return clip(0, n, node.clip_high);
+    for (size_t c = 0; c < channels; ++c) clip(c * (n / channels), (c + 1) * (n / channels), node.channel_clip_high[c]);
   }
 
   FloatTensor RunNode(size_t index, const std::vector<const FloatTensor*>& inputs) {

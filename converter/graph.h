@@ -96,6 +96,9 @@ struct Node {
   ValueId output = -1;
   // Fused activation: output = min(max(f(inputs), clip_low), clip_high). Relu: 0, inf. Relu6: 0, 6.
   float clip_low = -kInfinity, clip_high = kInfinity;
+  // [c], empty unless channels were scaled (channel_steps.h): there the float network clips channel c, and only the
+  // integer network at clip_high.
+  std::vector<float> channel_clip_high = {};
   bool has_clip() const { return clip_low != -kInfinity || clip_high != kInfinity; }
 };
 

@@ -82,6 +82,7 @@ std::map<std::string, std::string> BuildMetadata(const Graph& graph, const Activ
   metadata["aq.rounding"] = options.rounding == Rounding::kSearch ? "search" : "nearest";
   if (options.weight_codes == WeightCodes::kSquant) metadata["aq.weight_codes"] = "squant";
   if (options.equalize) metadata["aq.equalized"] = "true";
+  if (!options.channel_steps) metadata["aq.shared_steps"] = "true";
   if (options.rounding == Rounding::kAdaptive) {
     metadata["aq.rounding"] = "adaptive";
     std::snprintf(text, sizeof text,

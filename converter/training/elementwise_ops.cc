@@ -85,6 +85,36 @@ Var Clip(Tape* tape, Var x, float low, float high) {
   return out;
 }
 
+Var Clip(Tape* tape, Var x, float low, const std::vector<float>& high) {
+  const Var out = tape->Make(tape->shape(x), {x});
+  const int64_t channels = static_cast<int64_t>(high.size()), rows = tape->shape(x)[0] * channels;
+  const int64_t plane = tape->count(x) / rows;
+  assert(tape->shape(x)[1] == channels && "Clip: one limit per channel");
+  const float* v = tape->value(x);
+  float* z = tape->MutableValue(out);
+  ForRows(rows, plane, [&, v, z](int64_t begin, int64_t end) {
+    for (int64_t r = begin; r < end; ++r) {
+      const float top = high[static_cast<size_t>(r % channels)];
+      for (int64_t i = r * plane; i < (r + 1) * plane; ++i) z[i] = std::min(std::max(v[i], low), top);
+    }
+  });
+  tape->OnBackward(out, [=] {
+    if (!tape->needs_gradient(x)) return;
+    const float *g = tape->gradient(out), *in = tape->value(x);
+    const Tape::Sink sink = tape->GradientSink(x);
+    ForRows(rows, plane, [&](int64_t begin, int64_t end) {
+      for (int64_t r = begin; r < end; ++r) {
+        const float top = high[static_cast<size_t>(r % channels)];
+        for (int64_t i = r * plane; i < (r + 1) * plane; ++i) {
+          const float inside = (in[i] > low) & (in[i] < top) ? 1.0f : 0.0f;
+          sink.data[i] = (sink.adds ? sink.data[i] : 0.0f) + inside * g[i];
+        }
+      }
+    });
+  });
+  return out;
+}
+
 Var Apply(Tape* tape, Var x, const Elementwise& elementwise) {
   constexpr float kInf = kInfinity;
   if (elementwise.function == Function::kRelu) return Clip(tape, x, 0, kInf);

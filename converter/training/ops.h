@@ -15,9 +15,10 @@ Var Conv2d(Tape* tape, Var x, Var weights, Var bias, const Window& window, int64
 // x [n, ...] seen as [n, k], weights [m, k], bias [m] or kNoVar -> [n, m].
 Var Dense(Tape* tape, Var x, Var weights, Var bias);
 
-Var Add(Tape* tape, Var a, Var b);                   // same shape
-Var Mul(Tape* tape, Var a, Var b);                   // b: a's shape, [n, c, 1, 1] or [1, c, 1, 1]
-Var Clip(Tape* tape, Var x, float low, float high);  // gradient 1 strictly inside
+Var Add(Tape* tape, Var a, Var b);                                       // same shape
+Var Mul(Tape* tape, Var a, Var b);                                       // b: a's shape, [n, c, 1, 1] or [1, c, 1, 1]
+Var Clip(Tape* tape, Var x, float low, float high);                      // gradient 1 strictly inside
+Var Clip(Tape* tape, Var x, float low, const std::vector<float>& high);  // x [n, c, ...], high [c]
 Var Apply(Tape* tape, Var x, const Elementwise& elementwise);
 // d Apply / d x; at a kink the derivative from the right.
 float Derivative(const Elementwise& elementwise, float x);

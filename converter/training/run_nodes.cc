@@ -99,7 +99,11 @@ Status RunOne(Tape* tape, const Graph& graph, int index, const NodeHooks& hooks,
     inputs.push_back(hooked != kNoVar ? hooked : x);
   }
   Var out = std::visit(NodeRunner{tape, graph, hooks, index, node, inputs}, node.attributes);
-  if (node.has_clip()) out = Clip(tape, out, node.clip_low, node.clip_high);
+  if (!node.channel_clip_high.empty()) {
+    out = Clip(tape, out, node.clip_low, node.channel_clip_high);
+  } else if (node.has_clip()) {
+    out = Clip(tape, out, node.clip_low, node.clip_high);
+  }
   (*values)[static_cast<size_t>(node.output)] = out;
   return Status();
 }

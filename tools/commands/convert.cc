@@ -39,7 +39,7 @@ struct Flags {
   int residual_bits = 0;
   bool is_symmetric = false, no_bias_correction = false, fixed_biases = false, is_resumed = false;
   std::string weights = "nearest", units = "block";
-  bool is_equalized = false;
+  bool is_equalized = false, shared_steps = false;
   uint64_t max_memory = ConvertOptions().max_memory_bytes;
   PreprocessFlags preprocess;
 };
@@ -128,6 +128,7 @@ Result<ConvertOptions> MakeOptions(const Flags& flags, const Graph& graph) {
   if (!flags.rounding.empty()) options.rounding = kRoundings.at(flags.rounding);
   options.weight_codes = kWeights.at(flags.weights);
   options.equalize = flags.is_equalized;
+  options.channel_steps = !flags.shared_steps;
   if (!flags.border.empty()) options.border = kBorders.at(flags.border);
   options.unit_kind = kUnitKinds.at(flags.units);
   options.iterations = flags.iterations;
@@ -241,6 +242,8 @@ Run AddConvert(CLI::App* app, const CommonFlags* common) {
       ->check(CLI::IsMember(kWeights))
       ->type_name("NAME");
   app->add_flag("--equalize", flags->is_equalized, "Cross-layer equalisation first: for networks without ReLU6");
+  app->add_flag("--shared-steps", flags->shared_steps,
+                "One activation step for all channels that a depthwise layer reads, not one for each");
   app->add_option("--border", flags->border,
                   "Adaptive: rounding borders of activations: none, affine, affine-channel, free or free-channel "
                   "(affine-channel)")

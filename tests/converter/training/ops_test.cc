@@ -118,6 +118,16 @@ TEST(ClipGradient, EqualsFiniteDifferences) {
       1e-3);
 }
 
+TEST(ClipGradient, EqualsFiniteDifferencesForALimitPerChannel) {
+  const std::vector<float> high = {3, 1, 40};
+  const auto clip = [&](Tape* t, const std::vector<Var>& v) { return Clip(t, v[0], 0, high); };
+  CheckGradients({AwayFromKinks({2, 3, 5, 5})}, clip, 0.015f, 1e-3);
+  Tape tape(1);
+  const std::vector<float> x = {9, -1, 9, 2, 9, 50};  // [1, 3, 2]
+  const Var y = Clip(&tape, tape.Constant({1, 3, 2}, x.data()), 0, high);
+  EXPECT_EQ(std::vector<float>(tape.value(y), tape.value(y) + 6), (std::vector<float>{3, 0, 1, 1, 9, 40}));
+}
+
 TEST(PoolGradient, EqualsFiniteDifferences) {
   // Distinct values at distance 1/8: no maximum changes hands within delta.
   Parameter x({2, 3, 7, 6}, std::vector<float>(252));
