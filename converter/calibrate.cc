@@ -103,50 +103,62 @@ FloatTensor ToFloat(std::span<const std::vector<uint8_t>> pixels, const Shape& i
   return tensor;
 }
 
-Result<Calibration> Calibrate(const Graph& graph, const ActivationPlan& plan, const ImageSource& images,
-                              std::span<const size_t> indices, const ConvertOptions& options,
-                              const Progress& progress) {
+Result<uint64_t> ObserveImages(const Graph& graph, const ImageSource& images, std::span<const size_t> indices,
+                               const ConvertOptions& options, const Progress& progress, const char* stage, int passes,
+                               const ValueObserver& observe) {
   AQ_ASSIGN_OR_RETURN(FloatExecutor executor, FloatExecutor::Create(&graph, options.num_threads));
   const Shape& input_shape = graph.values[static_cast<size_t>(graph.input)].shape;
-  constexpr float kMax = std::numeric_limits<float>::max();
-  Calibration calibration;
-  calibration.groups.resize(graph.values.size());
-  for (Histogram& group : calibration.groups) group.range = {kMax, -kMax};
-  calibration.pixel_hash = 0xcbf29ce484222325u;
-  const std::vector<int> producers = Producers(graph);
-  const int passes = options.ranges == Ranges::kMinMax ? 1 : 2;
   const size_t total = indices.size() * static_cast<size_t>(passes);
+  uint64_t pixel_hash = 0xcbf29ce484222325u;
   ValueId bad_value = -1;
   for (int pass = 0; pass < passes; ++pass) {
+    const auto observe_pass = [&](ValueId v, const FloatTensor& tensor) {
+      if (!observe(pass, v, tensor) && bad_value < 0) bad_value = v;
+    };
     for (size_t begin = 0; begin < indices.size(); begin += kCalibrationBatch) {
       const auto batch = indices.subspan(begin, std::min(kCalibrationBatch, indices.size() - begin));
       std::vector<std::vector<uint8_t>> pixels;
       AQ_RETURN_IF_ERROR(LoadImages(images, batch, input_shape, &pixels));
       for (size_t i = 0; pass == 0 && i < pixels.size(); ++i)
-        for (const uint8_t byte : pixels[i]) calibration.pixel_hash = (calibration.pixel_hash ^ byte) * 0x100000001b3u;
-      const auto observe = [&](ValueId v, const FloatTensor& tensor) {
-        if (!plan.is_observed[static_cast<size_t>(v)] || tensor.data.empty()) return;
-        Histogram& group = calibration.groups[static_cast<size_t>(plan.group[static_cast<size_t>(v)])];
-        const int producer = producers[static_cast<size_t>(v)];
-        std::vector<float> clipped;  // as the integer network does
-        if (producer >= 0 && !graph.nodes[static_cast<size_t>(producer)].channel_clip_high.empty()) {
-          clipped = tensor.data;
-          for (float& x : clipped) x = std::min(x, graph.nodes[static_cast<size_t>(producer)].clip_high);
-        }
-        const std::span<const float> values = clipped.empty() ? tensor.data : clipped;
-        if (pass == 1) return AddToHistogram(values, options.num_threads, &group);
-        if (!FindExtremes(values, options.num_threads, &group.range) && bad_value < 0) bad_value = v;
-      };
+        for (const uint8_t byte : pixels[i]) pixel_hash = (pixel_hash ^ byte) * 0x100000001b3u;
       AQ_ASSIGN_OR_RETURN(const std::vector<FloatTensor> unused,
-                          executor.Run(ToFloat(pixels, input_shape, options.preprocess), observe));
+                          executor.Run(ToFloat(pixels, input_shape, options.preprocess), observe_pass));
       if (bad_value >= 0)
         return Error(Code::kInvalidArgument, "value '%s' is not finite in float (images %zu to %zu)",
                      graph.values[static_cast<size_t>(bad_value)].name.c_str(), begin, begin + batch.size() - 1);
-      if (progress) progress("calibrate", static_cast<size_t>(pass) * indices.size() + begin + batch.size(), total);
+      if (progress) progress(stage, static_cast<size_t>(pass) * indices.size() + begin + batch.size(), total);
     }
-    for (Histogram& group : calibration.groups)
-      if (group.range.low > group.range.high) group.range = {0, 0};
   }
+  return pixel_hash;
+}
+
+Result<Calibration> Calibrate(const Graph& graph, const ActivationPlan& plan, const ImageSource& images,
+                              std::span<const size_t> indices, const ConvertOptions& options,
+                              const Progress& progress) {
+  constexpr float kMax = std::numeric_limits<float>::max();
+  const std::vector<int> producers = Producers(graph);
+  Calibration calibration;
+  calibration.groups.resize(graph.values.size());
+  for (Histogram& group : calibration.groups) group.range = {kMax, -kMax};
+  const auto observe = [&](int pass, ValueId v, const FloatTensor& tensor) {
+    if (!plan.is_observed[static_cast<size_t>(v)] || tensor.data.empty()) return true;
+    Histogram& group = calibration.groups[static_cast<size_t>(plan.group[static_cast<size_t>(v)])];
+    const int producer = producers[static_cast<size_t>(v)];
+    std::vector<float> clipped;  // as the integer network does
+    if (producer >= 0 && !graph.nodes[static_cast<size_t>(producer)].channel_clip_high.empty()) {
+      clipped = tensor.data;
+      for (float& x : clipped) x = std::min(x, graph.nodes[static_cast<size_t>(producer)].clip_high);
+    }
+    const std::span<const float> values = clipped.empty() ? tensor.data : clipped;
+    if (pass == 0) return FindExtremes(values, options.num_threads, &group.range);
+    AddToHistogram(values, options.num_threads, &group);
+    return true;
+  };
+  const int passes = options.ranges == Ranges::kMinMax ? 1 : 2;
+  AQ_ASSIGN_OR_RETURN(calibration.pixel_hash,
+                      ObserveImages(graph, images, indices, options, progress, "calibrate", passes, observe));
+  for (Histogram& group : calibration.groups)
+    if (group.range.low > group.range.high) group.range = {0, 0};
   return calibration;
 }
 

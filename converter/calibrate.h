@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -27,6 +28,14 @@ FloatTensor ToFloat(std::span<const std::vector<uint8_t>> pixels, const Shape& i
                     const Preprocess& preprocess);
 // Mean or deviation of input channel c.
 float PerChannel(const std::vector<float>& values, size_t c);
+
+// Sees every value of a batch, `pass` counting from 0; false if the value is not finite.
+using ValueObserver = std::function<bool(int pass, ValueId, const FloatTensor&)>;
+// Runs the float network over images `indices`, `passes` times, with progress as `stage`. Returns FNV-1a of the pixels.
+// kInvalidArgument names the first value that is not finite.
+Result<uint64_t> ObserveImages(const Graph& graph, const ImageSource& images, std::span<const size_t> indices,
+                               const ConvertOptions& options, const Progress& progress, const char* stage, int passes,
+                               const ValueObserver& observe);
 
 struct Calibration {
   std::vector<Histogram> groups;  // indexed by ActivationPlan::group; bins empty for Ranges::kMinMax

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "converter/calibrate.h"
-#include "converter/float_executor.h"
 #include "converter/ranges.h"
 #include "converter/recipe.h"
 #include "converter/threads.h"
@@ -49,13 +48,9 @@ Result<Pairs> FindPairs(const Graph& graph, const ConvertOptions& options) {
 // Extremes of every channel in a first pass, histograms in a second.
 Status Observe(const Graph& graph, const ImageSource& images, std::span<const size_t> indices,
                const ConvertOptions& options, const Progress& progress, Pairs* pairs) {
-  AQ_ASSIGN_OR_RETURN(FloatExecutor executor, FloatExecutor::Create(&graph, options.num_threads));
-  const Shape& input_shape = graph.values[static_cast<size_t>(graph.input)].shape;
-  int pass = 0;
-  ValueId bad_value = -1;
-  const auto observe = [&](ValueId v, const FloatTensor& tensor) {
+  const auto observe = [&](int pass, ValueId v, const FloatTensor& tensor) {
     const auto pair = pairs->find(v);
-    if (pair == pairs->end()) return;
+    if (pair == pairs->end()) return true;
     std::vector<Histogram>& channels = pair->second.channels;
     const size_t rows = static_cast<size_t>(tensor.shape[0]) * channels.size(), area = tensor.data.size() / rows;
     ParallelFor(channels.size(), options.num_threads, [&](size_t c) {
@@ -69,24 +64,9 @@ Status Observe(const Graph& graph, const ImageSource& images, std::span<const si
         }
       }
     });
-    const auto is_finite = [](const Histogram& channel) { return std::isfinite(channel.range.high); };
-    if (!std::ranges::all_of(channels, is_finite)) bad_value = v;
+    return std::ranges::all_of(channels, [](const Histogram& c) { return std::isfinite(c.range.high); });
   };
-  for (; pass < 2; ++pass) {
-    for (size_t begin = 0; begin < indices.size(); begin += kCalibrationBatch) {
-      const auto batch = indices.subspan(begin, std::min(kCalibrationBatch, indices.size() - begin));
-      std::vector<std::vector<uint8_t>> pixels;
-      AQ_RETURN_IF_ERROR(LoadImages(images, batch, input_shape, &pixels));
-      AQ_ASSIGN_OR_RETURN(const std::vector<FloatTensor> unused,
-                          executor.Run(ToFloat(pixels, input_shape, options.preprocess), observe));
-      if (bad_value >= 0)
-        return Error(Code::kInvalidArgument, "value '%s' is not finite in float (images %zu to %zu)",
-                     graph.values[static_cast<size_t>(bad_value)].name.c_str(), begin, begin + batch.size() - 1);
-      const size_t done = static_cast<size_t>(pass) * indices.size() + begin + batch.size();
-      if (progress) progress("channel steps", done, 2 * indices.size());
-    }
-  }
-  return {};
+  return ObserveImages(graph, images, indices, options, progress, "channel steps", 2, observe).status();
 }
 
 void Scale(std::span<float> values, float factor) {
