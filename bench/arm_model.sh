@@ -82,6 +82,8 @@ command -v llvm-mca >/dev/null || { echo "llvm-mca is not installed: no cycles."
 echo "## Cycles of the inner loops (MODEL: llvm-mca, no caches, no branches)"
 echo
 echo "MACs per cycle of one iteration as compiled; in-order cores suffer from the compiler's order. A72 uses LLVM's A57."
+echo "W4A4 takes F(2x2,3x3); W2A2 takes F(3x3,3x3), on dotprod and i8mm only for large images (28x28, not 14x14). Widening"
+echo "of int16 sums and the transforms are not in the loop; they are in the instructions above."
 echo "$(llvm-mca --version | sed -n 's/^ *\(Debian \)\?LLVM version/LLVM/p')."
 echo
 echo "| kernel | instructions | MACs | MACs per instruction | A53 | A55 | A57 (for A72) | N1 (for A76) |"
@@ -114,10 +116,10 @@ cycles() {  # FILE CPU ATTRIBUTES -> cycles of one iteration
 }
 models=(cortex-a53 cortex-a55 cortex-a57 neoverse-n1)
 objects=build/aarch64/kernels/CMakeFiles/aq_kernels.dir/gemm
-row() {  # ISA LABEL MR NR COLUMNS-PER-PASS KR [winograd: MACs of the convolution that the products stand for]
+row() {  # ISA LABEL MR NR COLUMNS-PER-PASS KR [M of F(MxM,3x3): MACs of the convolution that the products stand for]
   local name=gemm_$1_$2_$3x$4 macs=$(($3 * $5 * $6)) cpu loop=$work/loop count cells="" technique=""
-  if [[ ${7:-} == winograd ]]; then
-    macs=$((macs * 36 / 16)) technique=", F(2x2,3x3)"
+  if [[ -n ${7:-} ]]; then
+    macs=$((macs * 9 * $7 * $7 / (($7 + 2) * ($7 + 2)))) technique=", F($7x$7,3x3)"
   fi
   innermost_loop "$objects/gemm_$1.cc.o" "$name(" >"$loop"
   if [[ ! -s $loop ]]; then echo "arm_model.sh: no loop found in $name" >&2; exit 1; fi
@@ -137,6 +139,9 @@ row neon w2a2lut 5 64 64 4
 row neondot w8a8 8 16 8 16
 row neondot w8a7 8 16 8 16
 row i8mm w8a8 8 16 8 8
-row neon w4a4 6 16 4 16 winograd
-row neondot w8a7 8 16 8 16 winograd
-row i8mm w8a8 8 16 8 8 winograd
+row neon w4a4 6 16 4 16 2
+row neondot w8a7 8 16 8 16 2
+row i8mm w8a8 8 16 8 8 2
+row neon w4a4 6 16 4 16 3
+row neondot w8a7 8 16 8 16 3
+row i8mm w8a8 8 16 8 8 3

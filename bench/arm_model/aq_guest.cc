@@ -114,7 +114,7 @@ class Dense {
     source_.whole_taps = true;
     Prepare(choice.gemm);
     winograd_.transforms = choice.transforms;
-    std::fill_n(winograd_.widen_steps, kMaxWinogradProducts, choice.gemm.widen_steps);
+    std::copy_n(choice.widen_steps, kMaxWinogradProducts, winograd_.widen_steps);
   }
 
   void Run(const std::string& who, const char* bits, const Layer& layer) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cstdint>
+#include <optional>
 
 #include "kernels/gemm/convolve.h"
 #include "kernels/gemm/gemm.h"
@@ -126,9 +127,8 @@ bool Suits(const GemmShape& shape, GemmChoice* choice) {
   const bool subtracts = choice->decoder != nullptr || !shape.has_zero_points;
   const bool is_counted = CountsSteps(kernel);
   const size_t planes = kernel.weight_bits < 8 ? static_cast<size_t>(8 / kernel.weight_bits) : 1;
-  const int32_t max_weight = subtracts ? shape.max_weight : shape.max_pair / (2 * shape.max_code);
-  choice->widen_steps =
-      subtracts && is_counted ? shape.widen_steps : CountWidenSteps(kernel, max_weight, shape.max_code);
+  choice->widen_steps = subtracts ? WidenSteps(kernel, shape)
+                                  : CountWidenSteps(kernel, shape.max_pair / (2 * shape.max_code), shape.max_code);
   return choice->widen_steps >= (is_counted ? planes : 1);
 }
 
@@ -151,20 +151,24 @@ IsaSet KernelIsas() {
   return isas;
 }
 
+size_t WidenSteps(const GemmKernel& kernel, const GemmShape& shape) {
+  return CountsSteps(kernel) ? shape.widen_steps : CountWidenSteps(kernel, shape.max_weight, shape.max_code);
+}
+
 namespace {
 
-// The cheapest of the kernels for which suits(&choice), which may fill in the rest; later ones win ties.
+// The cheapest of the kernels for which cost_of(&choice) is a cost; it may fill in the rest. Later ones win ties.
 template <class F>
-GemmChoice Cheapest(const GemmShape& shape, IsaSet isas, F&& suits) {
+GemmChoice Cheapest(IsaSet isas, F&& cost_of) {
   GemmChoice best;
   size_t best_cost = 0;
   for (const GemmKernel& kernel : AllGemmKernels()) {
     GemmChoice choice{.kernel = &kernel};
-    if (!isas.Has(kernel.isa) || !suits(&choice)) continue;
-    const size_t cost = GemmCost(choice, shape);
-    if (best.kernel != nullptr && cost > best_cost) continue;
+    if (!isas.Has(kernel.isa)) continue;
+    const std::optional<size_t> cost = cost_of(&choice);
+    if (!cost || (best.kernel != nullptr && *cost > best_cost)) continue;
     best = choice;
-    best_cost = cost;
+    best_cost = *cost;
   }
   return best;
 }
@@ -172,15 +176,33 @@ GemmChoice Cheapest(const GemmShape& shape, IsaSet isas, F&& suits) {
 }  // namespace
 
 GemmChoice SelectGemm(const GemmShape& shape, IsaSet isas, Technique technique) {
-  const GemmChoice best = Cheapest(shape, isas, [&](GemmChoice* choice) {
-    return LooksUp(*choice->kernel) == (technique == Technique::kLookup) && Suits(shape, choice);
+  const GemmChoice best = Cheapest(isas, [&](GemmChoice* choice) -> std::optional<size_t> {
+    if (LooksUp(*choice->kernel) != (technique == Technique::kLookup) || !Suits(shape, choice)) return {};
+    return GemmCost(*choice, shape);
   });
   assert((best.kernel != nullptr || technique == Technique::kLookup) && "weight_bits must be 2, 4 or 8");
   return best;
 }
 
+GemmChoice SelectGemm(std::span<const GemmShape> shapes, IsaSet isas) {
+  return Cheapest(isas, [&](GemmChoice* choice) -> std::optional<size_t> {
+    if (LooksUp(*choice->kernel)) return {};
+    size_t cost = 0, widen_steps = SIZE_MAX;
+    for (const GemmShape& shape : shapes) {
+      if (!Suits(shape, choice)) return {};
+      cost += GemmCost(*choice, shape);
+      widen_steps = std::min(widen_steps, choice->widen_steps);
+    }
+    choice->widen_steps = widen_steps;
+    return cost;
+  });
+}
+
 GemmChoice SelectInt16Gemm(const GemmShape& shape, IsaSet isas) {
-  return Cheapest(shape, isas, [](GemmChoice* choice) { return choice->kernel->weight_bits == 16; });
+  return Cheapest(isas, [&](GemmChoice* choice) -> std::optional<size_t> {
+    if (choice->kernel->weight_bits != 16) return {};
+    return GemmCost(*choice, shape);
+  });
 }
 
 }  // namespace aq

@@ -73,15 +73,13 @@ void DecodeChunk(const WeightSource& source, const int8_t* values, size_t n, siz
 
 WinogradBounds FindWinogradBounds(const WinogradForm& form, const WeightSource& source, int32_t max_code) {
   WinogradBounds bounds;
-  int32_t max_codes[kMaxWinogradProducts];
   for (int i = 0; i < form.in; ++i) {
     for (int j = 0; j < form.in; ++j) {
       const SignedSums sums = SumsOfProduct(form.input[i], form.input[j]);
       const int at = i * form.in + j;
-      max_codes[at] = (sums.positive + sums.negative) * max_code;
-      if (max_codes[at] > INT8_MAX) return bounds;
+      bounds.max_codes[at] = (sums.positive + sums.negative) * max_code;
+      if (bounds.max_codes[at] > INT8_MAX) return bounds;
       bounds.offsets[at] = static_cast<uint8_t>(sums.negative * max_code);
-      bounds.max_code = std::max(bounds.max_code, max_codes[at]);
     }
   }
 
@@ -102,17 +100,18 @@ WinogradBounds FindWinogradBounds(const WinogradForm& form, const WeightSource& 
         for (int j = 0; j < form.in; ++j) {
           Chunk product = {};
           for (int l = 0; l < kWinogradTaps; ++l) Accumulate(form.weight[j][l], half[i][l], &product);
-          bounds.max_weight = std::max(bounds.max_weight, MaxMagnitude(product));
-          MaxWindowSums(product, 1, largest[i * form.in + j]);
-          MaxWindowSums(product, -1, largest[i * form.in + j]);
+          const int at = i * form.in + j;
+          bounds.max_weights[at] = std::max(bounds.max_weights[at], MaxMagnitude(product));
+          if (bounds.max_weights[at] > INT8_MAX) return bounds;
+          MaxWindowSums(product, 1, largest[at]);
+          MaxWindowSums(product, -1, largest[at]);
         }
       }
-      if (bounds.max_weight > INT8_MAX) return bounds;
     }
   }
   bounds.fits = true;
   for (int p = 0; p < form.products(); ++p) {
-    for (size_t level = 0; level < kLevels && largest[p][level] * max_codes[p] <= INT16_MAX; ++level) {
+    for (size_t level = 0; level < kLevels && largest[p][level] * bounds.max_codes[p] <= INT16_MAX; ++level) {
       bounds.widen_steps[p] = size_t{1} << level;
     }
   }

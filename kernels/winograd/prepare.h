@@ -14,8 +14,8 @@ namespace aq {
 struct WinogradBounds {
   bool fits = false;                           // transformed operands in int8, activations not negative
   uint8_t offsets[kMaxWinogradProducts] = {};  // added to transformed activations
-  int32_t max_code = 0;                        // of transformed activations with their offset, all products
-  int32_t max_weight = 0;                      // largest magnitude of a transformed weight
+  // Per product: the largest transformed activation with its offset and the largest magnitude of a transformed weight.
+  int32_t max_codes[kMaxWinogradProducts] = {}, max_weights[kMaxWinogradProducts] = {};
   // Steps of four input channels that may be summed in int16 (CountWidenSteps in gemm/pack.h), per product; 0: none.
   size_t widen_steps[kMaxWinogradProducts] = {};
 };

@@ -76,23 +76,34 @@ WinogradChoice SelectWinograd(const ConvGeometry& g, const WeightSource& source,
     if (!WinogradSumsFit(*t.form, acc_bound)) continue;
     WinogradChoice choice{.transforms = &t, .gemm = {}, .bounds = {}};
     const size_t products = static_cast<size_t>(t.form->products());
-    GemmShape shape{.m = WinogradWindows(g, *t.form), .n = source.n, .k = source.k, .weight_bits = source.bits};
+    GemmShape shapes[kMaxWinogradProducts];  // of the products: they differ in what values there are
+    std::fill_n(shapes, products,
+                GemmShape{.m = WinogradWindows(g, *t.form), .n = source.n, .k = source.k, .weight_bits = source.bits});
     if (t.value_bytes == 2) {
-      choice.gemm = SelectInt16Gemm(shape, isas);
+      choice.gemm = SelectInt16Gemm(shapes[0], isas);
       if (choice.gemm.kernel == nullptr) continue;
     } else {
       if (source.bits > 4) continue;
       choice.bounds = FindWinogradBounds(*t.form, source, max_code);
       if (!choice.bounds.fits) continue;
-      shape.max_code = choice.bounds.max_code;
-      shape.max_weight = choice.bounds.max_weight;
-      shape.widen_steps = *std::min_element(choice.bounds.widen_steps, choice.bounds.widen_steps + products);
-      choice.gemm = SelectGemm(shape, isas);
+      for (size_t p = 0; p < products; ++p) {
+        shapes[p].max_code = choice.bounds.max_codes[p];
+        shapes[p].max_weight = choice.bounds.max_weights[p];
+        shapes[p].widen_steps = choice.bounds.widen_steps[p];
+      }
+      choice.gemm = SelectGemm({shapes, products}, isas);
       if (choice.gemm.decoder == nullptr || choice.gemm.kernel->weight_bits != 8) continue;
     }
     const GemmKernel& kernel = *choice.gemm.kernel;
     if (source.k % static_cast<size_t>(kernel.kr) != 0) continue;
-    choice.cost = WithCacheMisses(products * GemmCost(choice.gemm, shape)) + TransformCost(t, g, kernel);
+    size_t cost = 0;
+    for (size_t p = 0; p < products; ++p) {
+      GemmChoice product = choice.gemm;
+      if (t.value_bytes == 1) product.widen_steps = WidenSteps(kernel, shapes[p]);
+      choice.widen_steps[p] = product.widen_steps;
+      cost += GemmCost(product, shapes[p]);
+    }
+    choice.cost = WithCacheMisses(cost) + TransformCost(t, g, kernel);
     if (best.transforms == nullptr || choice.cost <= best.cost) best = choice;
   }
   return best;

@@ -12,7 +12,8 @@ struct WinogradChoice {
   const WinogradTransforms* transforms = nullptr;  // null: the layer does not qualify
   GemmChoice gemm;                                 // of the products; with a decoder
   WinogradBounds bounds;
-  size_t cost = 0;  // in the unit of GemmCost (gemm/gemm.h)
+  size_t widen_steps[kMaxWinogradProducts] = {};  // of that tile
+  size_t cost = 0;                                // in the unit of GemmCost (gemm/gemm.h)
 };
 
 // The cheapest form for a layer without groups whose accumulators stay within acc_bound. Needs weights of at most 4

@@ -244,7 +244,7 @@ void TakeWinograd(const OpContext& op, const Layer& layer, const WinogradChoice&
   winograd->bias = bias;
   for (int p = 0; p < form.products(); ++p) {
     winograd->offsets[p] = choice.bounds.offsets[p];
-    winograd->widen_steps[p] = CountsSteps(kernel) ? choice.bounds.widen_steps[p] : choice.gemm.widen_steps;
+    winograd->widen_steps[p] = choice.widen_steps[p];
   }
   if (memory->is_measuring()) return;
   WinogradBias(form, WeightsOf(op, layer, 0), choice.bounds.offsets, kernel.activation_flip,

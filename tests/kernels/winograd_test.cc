@@ -64,6 +64,8 @@ void RunSplit(Random& random, size_t units, size_t panels, Run&& run) {
   }
 }
 
+int32_t Largest(const int32_t (&of_products)[kMaxWinogradProducts]) { return *std::ranges::max_element(of_products); }
+
 constexpr char kDoesNotFit[] = "does not fit";
 
 // Prepares and runs one case.
@@ -73,7 +75,7 @@ std::string RunCase(Random& random, const ConvolutionCase& c, const WinogradWay&
   WeightSource source = SourceOf(c);
   source.whole_taps = true;
   const WinogradBounds bounds = way.is_int16() ? WinogradBounds{} : FindWinogradBounds(form, source, c.max_code);
-  if (!way.is_int16() && (!bounds.fits || bounds.max_code > MaxCode(kernel))) return kDoesNotFit;
+  if (!way.is_int16() && (!bounds.fits || Largest(bounds.max_codes) > MaxCode(kernel))) return kDoesNotFit;
   const size_t columns = PackedColumns(kernel, source.n), kr = static_cast<size_t>(kernel.kr);
   AlignedBlock packed = AlignedBlock::Allocate(PackedBytes(kernel, source));
   PackWeights(source, kernel, packed.data());
@@ -95,8 +97,9 @@ std::string RunCase(Random& random, const ConvolutionCase& c, const WinogradWay&
   ExpandCodebook(c.file.bits, c.file.codebook, winograd.layer.codebook);
   for (int p = 0; p < form.products() && !way.is_int16(); ++p) {
     winograd.offsets[p] = bounds.offsets[p];
-    winograd.widen_steps[p] =
-        kernel.kr == 4 ? bounds.widen_steps[p] : CountWidenSteps(kernel, bounds.max_weight, bounds.max_code);
+    winograd.widen_steps[p] = WidenSteps(
+        kernel,
+        {.max_code = bounds.max_codes[p], .max_weight = bounds.max_weights[p], .widen_steps = bounds.widen_steps[p]});
     if (kernel.max_pair < INT32_MAX && winograd.widen_steps[p] == 0) return kDoesNotFit;
   }
   AlignedBlock scratch = AlignedBlock::Allocate(WinogradScratchBytes(winograd));
@@ -189,16 +192,21 @@ WinogradBounds BoundsOf(int form, int bits, int value, int max_code, size_t k) {
 TEST(FindWinogradBounds, ProvesTheBytesOfTheWidths) {
   const WinogradBounds w4a4 = BoundsOf(0, 4, -8, 15, 64);
   EXPECT_TRUE(w4a4.fits);
-  EXPECT_EQ(w4a4.max_code, 60);
-  EXPECT_EQ(w4a4.max_weight, 72);
+  EXPECT_EQ(Largest(w4a4.max_codes), 60);
+  EXPECT_EQ(Largest(w4a4.max_weights), 72);
   EXPECT_EQ(w4a4.offsets[0], 30);
   EXPECT_EQ(w4a4.offsets[5], 0);
   EXPECT_EQ(w4a4.widen_steps[5], 2);  // 60 * 2 * 72: three pairs would fit, windows are powers of two
   EXPECT_EQ(w4a4.widen_steps[0], 8);
   const WinogradBounds w2a2 = BoundsOf(1, 2, -2, 3, 64);
   EXPECT_TRUE(w2a2.fits);
-  EXPECT_EQ(w2a2.max_code, 108);
-  EXPECT_EQ(w2a2.max_weight, 98);
+  EXPECT_EQ(Largest(w2a2.max_codes), 108);
+  EXPECT_EQ(Largest(w2a2.max_weights), 98);
+  // What is large in one is not in the other: products stay far below the largest of each multiplied.
+  EXPECT_EQ(w2a2.max_codes[0], 108);
+  EXPECT_EQ(w2a2.max_weights[0], 2);
+  EXPECT_EQ(w2a2.max_codes[18], 12);
+  EXPECT_EQ(w2a2.max_weights[18], 98);
   EXPECT_FALSE(BoundsOf(0, 4, -8, 255, 4).fits);  // activations
   EXPECT_FALSE(BoundsOf(1, 4, -8, 3, 4).fits);    // weights: 49 * 8
   EXPECT_FALSE(BoundsOf(1, 2, -2, 15, 4).fits);
@@ -211,9 +219,9 @@ TEST(FindWinogradBounds, SeesEveryWeight) {
     return FindWinogradBounds(kWinogradForms[0], {.codes = codes.data(), .bits = 4, .n = 2, .taps = 9, .k = kChannels},
                               15);
   };
-  EXPECT_EQ(bounds().max_weight, 0);
+  EXPECT_EQ(Largest(bounds().max_weights), 0);
   for (size_t tap = 0; tap < 9; ++tap) SetCodeAt(codes.data(), (9 + tap) * kChannels + kChannels - 1, 4, 7);
-  EXPECT_EQ(bounds().max_weight, 63);
+  EXPECT_EQ(Largest(bounds().max_weights), 63);
 }
 
 TEST(SelectWinograd, TakesOnlyWhatItMayTake) {
