@@ -34,13 +34,17 @@ struct Job {
         block_rows(BlockTiles(*c.kernel, static_cast<size_t>(c.geometry.out_h) * static_cast<size_t>(c.geometry.out_w),
                               Taps(c.geometry), k) *
                    mr),
-        layout(LayoutOf(*c.kernel, c.weight_bits, Taps(c.geometry), k, c.lines)) {}
+        layout(LayoutOf(*c.kernel, c.weight_bits, Taps(c.geometry), k, c.lines)),
+        tap_bytes(layout.k_padded * nr * static_cast<size_t>(c.kernel->weight_bits) / 8),
+        pads_with_zero(c.pads_with_zero && c.kernel->activation_flip == 0) {}
 
   const Convolution& convolution;
   ConvGeometry geometry;  // of the image that tiles read, and its padding pixel
   const uint8_t* pad_row;
   size_t groups, k, n, mr, nr, block_rows;
   PanelLayout layout;
+  size_t tap_bytes;     // of a panel as tiles read it
+  bool pads_with_zero;  // padding adds nothing to the sums
 
   Gather GatherOf(const uint8_t* input, size_t group) const {
     return {.geometry = convolution.geometry,
@@ -54,9 +58,16 @@ struct Job {
   ImageLines LinesOfBlock() const { return {geometry, block_rows, convolution.kernel->weight_bits == 16}; }
 };
 
+// Rows [begin, end) of a block, in one call of the tile: they multiply the same taps.
+struct TileRun {
+  size_t begin, end;
+  size_t first_tap, taps;
+};
+
 // What one thread needs, laid out in its scratch memory.
 struct Scratch {
   const uint8_t** rows = nullptr;  // [tiles][taps][mr]
+  TileRun* runs = nullptr;         // [tiles] at most
   int32_t* row_sums = nullptr;     // [block_rows]
   uint8_t* gathered = nullptr;     // [block_rows][k_padded], 8 or 16 bits each; or lines
   uint8_t* decoded = nullptr;      // one panel
@@ -66,6 +77,7 @@ struct Scratch {
     ScratchLayout layout(memory);
     const Convolution& c = job.convolution;
     rows = layout.Take<const uint8_t*>(job.block_rows * job.layout.taps);
+    runs = layout.Take<TileRun>(job.block_rows / job.mr);
     row_sums = layout.Take<int32_t>(c.weight_zero_points != nullptr ? job.block_rows : 0);
     gathered = layout.Take<uint8_t>(job.layout.reads_lines ? job.LinesOfBlock().bytes()
                                     : job.layout.gathers
@@ -99,6 +111,41 @@ void FindRows(const Job& job, const uint8_t* input, size_t m_begin, size_t count
   }
 }
 
+// The taps of output pixels [first, last]: without the window's lines that are padding for all of them.
+void FindUsedTaps(const Job& job, size_t first, size_t last, TileRun* run) {
+  const ConvGeometry& g = job.convolution.geometry;
+  run->first_tap = 0;
+  run->taps = job.layout.taps;
+  const size_t lines = static_cast<size_t>(g.kernel_h);
+  if (!job.pads_with_zero || job.layout.taps % lines != 0) return;
+  // How many lines of a pixel's window lie above line y of the image.
+  const auto lines_above = [&](int y, size_t pixel) {
+    const int top = static_cast<int>(pixel) / g.out_w * g.stride_h - g.pad_top;
+    return static_cast<size_t>(std::clamp((y - top + g.dilation_h - 1) / g.dilation_h, 0, g.kernel_h));
+  };
+  const size_t begin = lines_above(0, last), end = lines_above(g.in_h, first);
+  if (begin >= end) return;
+  run->first_tap = begin * (job.layout.taps / lines);
+  run->taps = (end - begin) * (job.layout.taps / lines);
+}
+
+// Returns the number of runs.
+size_t FindTileRuns(const Job& job, size_t m_begin, size_t rows, TileRun* runs) {
+  size_t count = 0;
+  for (size_t i = 0; i < rows; i += job.mr) {
+    TileRun tile{.begin = i, .end = std::min(i + job.mr, rows), .first_tap = 0, .taps = 0};
+    FindUsedTaps(job, m_begin + tile.begin, m_begin + tile.end - 1, &tile);
+    TileRun* const last = count > 0 ? &runs[count - 1] : nullptr;
+    if (last != nullptr && last->first_tap == tile.first_tap && last->taps == tile.taps &&
+        tile.begin - last->begin < kMaxTileGroups * job.mr) {
+      last->end = tile.end;
+    } else {
+      runs[count++] = tile;
+    }
+  }
+  return count;
+}
+
 // Row sums of a block. Look-up tiles' pixels bring theirs.
 void SumRows(const Job& job, size_t count, const Scratch& s) {
   const bool looks_up = LooksUp(*job.convolution.kernel);
@@ -120,19 +167,20 @@ void RunBlocks(const Job& job, const uint8_t* input, const uint8_t* residual, vo
   const PanelLayout& layout = job.layout;
   const size_t out_c = static_cast<size_t>(c.geometry.out_c), n_padded = PackedColumns(*c.kernel, job.n);
   const size_t kr = static_cast<size_t>(c.kernel->kr);
-  GemmTile tile{.taps = layout.taps,
-                .k_padded = layout.k_padded,
+  GemmTile tile{.k_padded = layout.k_padded,
                 .codebook = c.codebook,
                 .pairs = c.pairs,
                 .widen_steps = c.widen_steps,
                 .requantize = c.requantize,
                 .outputs = c.outputs,
-                .stride = out_c};
+                .stride = out_c,
+                .group_stride = layout.taps * job.mr};
   const size_t panels = n_padded / job.nr;
   const size_t panel_begin = range.panel_begin, panel_end = std::min(range.panel_end, panels);
   assert(job.groups == 1 || (panel_begin == 0 && panel_end == panels));
   for (size_t block = range.m_begin; block < range.m_end; block += job.block_rows) {
     const size_t rows = std::min(job.block_rows, range.m_end - block);
+    const size_t run_count = FindTileRuns(job, block, rows, scratch.runs);
     for (size_t group = 0; group < job.groups; ++group) {
       FindRows(job, input, block, rows, group, scratch);
       if (c.weight_zero_points != nullptr) SumRows(job, rows, scratch);
@@ -140,21 +188,24 @@ void RunBlocks(const Job& job, const uint8_t* input, const uint8_t* residual, vo
         const size_t column = panel * job.nr;
         const uint8_t* packed = c.packed + group * c.packed_group_bytes + panel * layout.packed_bytes();
         const size_t packed_column = group * n_padded + column;
-        tile.weights = packed;
+        const uint8_t* weights = packed;
         if (c.decoder != nullptr) {
           const int8_t* zero = c.decode_zero_points != nullptr ? c.decode_zero_points + packed_column * kr : nullptr;
           c.decoder->run({packed, layout.blocks, layout.step_bytes, c.codebook, zero}, scratch.decoded);
-          tile.weights = scratch.decoded;
+          weights = scratch.decoded;
         }
         tile.bias = c.bias + packed_column;
         if (c.weight_zero_points != nullptr) tile.weight_zero_points = c.weight_zero_points + packed_column;
         tile.column = group * job.n + column;
         tile.columns = std::min(job.nr, job.n - column);
-        for (size_t i = 0; i < rows; i += job.mr) {
-          const size_t position = (block + i) * out_c + tile.column;
-          tile.rows = scratch.rows + i * layout.taps;
-          tile.row_sums = scratch.row_sums + i;
-          tile.m = static_cast<int>(std::min(job.mr, rows - i));
+        for (const TileRun* run = scratch.runs; run < scratch.runs + run_count; ++run) {
+          const size_t position = (block + run->begin) * out_c + tile.column;
+          tile.rows = scratch.rows + run->begin * layout.taps + run->first_tap * job.mr;
+          tile.row_sums = scratch.row_sums + run->begin;
+          tile.weights = weights + run->first_tap * job.tap_bytes;
+          tile.taps = run->taps;
+          tile.m = static_cast<int>(run->end - run->begin);
+          tile.groups = (run->end - run->begin + job.mr - 1) / job.mr;
           if (residual != nullptr) tile.residual = residual + position;
           for (int o = 0; o < c.outputs; ++o) {
             tile.out[o] = static_cast<uint8_t*>(out[o]) + position * c.requantize[o].output_bytes();

@@ -39,6 +39,7 @@ struct Convolution {
   const Requantize* requantize = nullptr;      // [outputs], indexed by output channel
   int outputs = 1;
   const uint8_t* pad_row = nullptr;  // [in_c + kReadSlack] codes of one padding pixel
+  bool pads_with_zero = false;       // which are all 0
 };
 
 // Tiles that share one decoded panel, of the tiles for m output pixels.

@@ -35,19 +35,23 @@ struct GemmTile {
   size_t widen_steps = 1;
   const int32_t* bias = nullptr;                // [nr] zero points of the input folded in
   const int32_t* weight_zero_points = nullptr;  // [nr], null = all zero or subtracted already
-  const int32_t* row_sums = nullptr;       // [mr] sum of the row's activations over all taps; with weight_zero_points
+  const int32_t* row_sums = nullptr;       // [groups][mr] of the row's activations, all taps; with weight_zero_points
   const Requantize* requantize = nullptr;  // [outputs]
   int outputs = 1;
-  int m = 0;                          // rows to store, 1 ... mr
+  int m = 0;                          // rows to store, 1 ... groups * mr
   size_t column = 0;                  // first output channel: indexes the arrays of `requantize`
   size_t columns = 0;                 // columns to store, <= nr
   size_t stride = 0;                  // elements between rows of residual and outputs
   const uint8_t* residual = nullptr;  // codes of the residual at the tile's first row and column, null = none
   void* out[kMaxOutputs] = {};        // likewise: uint8 codes, or int32 when is_wide
-  // Not null: acc of `groups` tiles below each other, [groups * mr][nr], is stored here and nothing is requantised.
+  // Tiles below each other, to be requantised together: `rows` is [groups][taps][mr], group_stride pointers apart.
+  size_t groups = 1, group_stride = 0;
+  // Not null: acc of any number of groups, [groups * mr][nr], is stored here and nothing is requantised; without row
+  // sums.
   int32_t* sums = nullptr;
-  size_t groups = 1;  // then `rows` is [groups][taps][mr]; without row sums
 };
+// What is requantised together at most: it costs a tile's share of a call, and reads the channels' constants once.
+inline constexpr size_t kMaxTileGroups = 4;
 // Limits of NEON's sums (GemmKernel::max_pair): of two products in int16 before they are widened, and of one in int8.
 inline constexpr int32_t kPairLimit = 2 * 127 * 128, kByteLimit = 2 * 127;
 // Look-up tiles read activations and weights in pairs (pairs.h): rows are k_padded / 2 bytes of 16 * (a0 + 4 * a1),

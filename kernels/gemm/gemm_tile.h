@@ -137,7 +137,7 @@ AQ_INLINE void MultiplyTile(const GemmTile& tile, int32_t* sums) {
   constexpr int kNr = kTiles * Isa::kAccCols, kPass = PassTiles<Isa, kMr, kTiles>();
   static_assert(kTiles % kPass == 0);
   const uint8_t* const* rows = tile.rows;
-  for (size_t group = 0; group < tile.groups; ++group, rows += tile.taps * kMr, sums += kMr * kNr) {
+  for (size_t group = 0; group < tile.groups; ++group, rows += tile.group_stride, sums += kMr * kNr) {
     for (int t = 0; t < kTiles; t += kPass) {
       const int column = t * Isa::kAccCols;
       if (column != 0 && static_cast<size_t>(column) >= tile.columns) break;
@@ -166,10 +166,14 @@ AQ_INLINE void RunGemmTile(const GemmTile& tile) {
   constexpr int kNr = kTiles * Isa::kAccCols;
   // Accumulators end up in this L1-resident buffer, so the epilogue never sees register shapes; int16 sums are widened
   // into it on the way. Or in the caller's memory (kernels/winograd), and that is all.
-  alignas(64) int32_t buffer[kMr * kNr + (kNr % kRowStep == 0 ? 0 : kRowStep)];  // it reads blocks of sixteen columns
+  constexpr size_t kRead = kNr % kRowStep == 0 ? 0 : kRowStep;  // it reads blocks of sixteen columns
+  alignas(64) int32_t buffer[kMaxTileGroups * kMr * kNr + kRead];
   int32_t* const sums = Opaque(tile.sums != nullptr ? tile.sums : buffer);
   if constexpr (kLooksUp<Isa>) {
-    LookUpTile<Isa, kWeightBits, kMr, kTiles>(tile, sums);
+    for (size_t group = 0; group < tile.groups; ++group) {
+      LookUpTile<Isa, kWeightBits, kMr, kTiles>(tile, tile.rows + group * tile.group_stride,
+                                                tile.row_sums + group * kMr, sums + group * kMr * kNr);
+    }
   } else {
     MultiplyTile<Isa, kWeightBits, kMr, kTiles>(tile, sums);
     if (tile.sums != nullptr) return;

@@ -15,9 +15,9 @@ inline constexpr bool kLooksUp = requires {
   typename Isa::PairRow;
 };
 
-// All kTiles vectors of columns -> sums [kMr][kNr], zero points subtracted.
+// All kTiles vectors of columns of one group -> sums [kMr][kNr], zero points subtracted.
 template <class Isa, int kWeightBits, int kMr, int kTiles>
-AQ_INLINE void LookUpTile(const GemmTile& tile, int32_t* sums) {
+AQ_INLINE void LookUpTile(const GemmTile& tile, const uint8_t* const* rows, const int32_t* row_sums, int32_t* sums) {
   constexpr int kColumns = Isa::kAccCols, kNr = kTiles * kColumns;
   constexpr int kSteps = 2;                                             // pairs sharing a packed byte
   constexpr int kStride = kWeightBits == 2 ? 0 : kTiles * Isa::kBytes;  // bytes between their weights, when decoded
@@ -43,7 +43,6 @@ AQ_INLINE void LookUpTile(const GemmTile& tile, int32_t* sums) {
   restart();
   const uint8_t* w = tile.weights;
   const uint8_t* row[kMr];
-  const uint8_t* const* rows = tile.rows;
   size_t left = run_pairs;
   for (size_t tap = 0; tap < tile.taps; ++tap, rows += kMr) {
     Unroll<kMr>([&](auto i) AQ_LAMBDA { row[i] = rows[i]; });
@@ -80,7 +79,7 @@ AQ_INLINE void LookUpTile(const GemmTile& tile, int32_t* sums) {
     const auto factors = Isa::LoadPairFactors(
         table.factor, tile.weight_zero_points != nullptr ? tile.weight_zero_points + column : nullptr);
     for (int i = 0; i < kMr; ++i) {
-      const int32_t row_sum = tile.weight_zero_points != nullptr ? tile.row_sums[i] : 0;
+      const int32_t row_sum = tile.weight_zero_points != nullptr ? row_sums[i] : 0;
       Isa::FinishWords(words + i * kNr + column, factors, row_sum, tile.bias + column, sums + i * kNr + column);
     }
   }

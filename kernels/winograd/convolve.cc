@@ -136,7 +136,8 @@ void Multiply(const Job& job, size_t first, size_t count, const Scratch& s) {
                 .bias = s.zeros,
                 .m = c.kernel->mr,
                 .columns = job.nr,
-                .groups = DivideUp(count, job.mr)};
+                .groups = DivideUp(count, job.mr),
+                .group_stride = job.mr};
   for (size_t p = 0; p < job.products; ++p) {
     tile.rows = s.rows + p * job.block + first;
     tile.weights = s.weights + p * job.weight_plane;

@@ -128,7 +128,8 @@ void Multiply(const Job& job, const int16_t* weights, size_t count, const Scratc
                 .bias = s.zeros,
                 .m = job.layer.kernel->mr,
                 .columns = job.nr,
-                .groups = DivideUp(count, job.mr)};
+                .groups = DivideUp(count, job.mr),
+                .group_stride = job.mr};
   for (size_t p = 0; p < kLineIn; ++p) {
     tile.rows = s.rows + p * job.run;
     tile.weights = reinterpret_cast<const uint8_t*>(weights + p * job.depth * job.nr);

@@ -20,6 +20,7 @@ struct CaseOptions {
   int max_bias = 5000;
   bool has_residual = false;
   bool has_thresholds = false;
+  bool pads_with_zero = false;
   bool is_extreme = false;  // each channel's weights the lowest or all the highest, top activations
   std::vector<int> output_bits = {8};
 };
@@ -91,6 +92,7 @@ struct ConvolutionCase {
     input.resize(static_cast<size_t>(g.in_h * g.in_w * g.in_c));
     for (uint8_t& value : input) value = code();
     for (int c = 0; c < g.in_c; ++c) pad_codes.push_back(random.Byte(options.max_code));
+    if (options.pads_with_zero) pad_codes.assign(pad_codes.size(), 0);
     if (options.has_residual) {
       residual.resize(positions);
       for (uint8_t& value : residual) value = random.Byte(255);

@@ -2,6 +2,7 @@
 // Every row of the GEMM table against the reference loops, through packer and driver: exact equality.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <ostream>
 
 #include "kernels/gemm/convolve.h"
@@ -101,7 +102,8 @@ std::string RunCase(Random& random, const ConvolutionCase& c, const GemmWay& way
                           .decode_zero_points = decodes ? decode_zero_points.data() : nullptr,
                           .requantize = c.prepared.data(),
                           .outputs = c.file.outputs,
-                          .pad_row = buffers.pad_row.data()};
+                          .pad_row = buffers.pad_row.data(),
+                          .pads_with_zero = std::ranges::all_of(c.pad_codes, [](uint8_t code) { return code == 0; })};
   ExpandCodebook(c.file.bits, c.file.codebook, convolution.codebook);
   AlignedBlock scratch = AlignedBlock::Allocate(ConvolveScratchBytes(convolution));
   const size_t m = static_cast<size_t>(g.out_h * g.out_w);
@@ -133,6 +135,8 @@ std::vector<ConvGeometry> Geometries(const GemmKernel& kernel) {
   list.push_back(Geometry(6, 5, 3, 17, 3, 2, 1, 1, 1));
   list.push_back(Geometry(7, 7, 3, 5, 5, 2, 2, 1, 1));
   list.push_back(Geometry(7, 6, 4, 6, 3, 1, 2, 2, 1));
+  list.push_back(Geometry(3, 9, 64, 5, 3, 1, 4, 1, 1));  // lines of output pixels that see padding only
+  list.push_back(Geometry(5, 14, 64, 5, 3, 2, 1, 1, 1));
   list.push_back(Geometry(4, 4, 6, 10, 3, 1, 1, 1, 2));
   list.push_back(Geometry(3, 3, 60, 60, 1, 1, 0, 1, 15));         // groups of four channels, 60 near the padding's end
   ConvGeometry asymmetric = Geometry(6, 6, 5, 6, 3, 2, 0, 1, 1);  // TensorFlow's SAME: pad right and bottom only
@@ -181,6 +185,7 @@ std::vector<CaseOptions> Features(const GemmWay& way) {
   list[7].output_bits = {8, 4};
   list[7].has_codebook = bits < 8;
   list[7].has_residual = true;
+  for (const size_t i : {2, 3, 7}) list[i].pads_with_zero = true;
   if (is_narrow) {  // long runs between widenings
     list.push_back(list[3]);
     list.back().max_code = std::min(max_code, 15);
