@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "kernels/gemm/gather.h"
 #include "kernels/gemm/window.h"
 
 namespace aq {
@@ -36,6 +35,18 @@ bool IsRowInside(const ConvGeometry& g, const Corner& corner, int ky) {
   return IsInside(corner.y + ky * g.dilation_h, g.in_h);
 }
 
+// taps[kernel_h][kernel_w] of one pixel.
+void FindWindow(const ConvGeometry& g, const Corner& corner, const uint8_t* input, const uint8_t* pad_row,
+                const uint8_t** taps) {
+  for (int ky = 0; ky < g.kernel_h; ++ky) {
+    const bool is_row_inside = IsRowInside(g, corner, ky);
+    const ptrdiff_t row = ptrdiff_t{corner.y + ky * g.dilation_h} * g.in_w;
+    for (int kx = 0, x = corner.x; kx < g.kernel_w; ++kx, x += g.dilation_w) {
+      *taps++ = is_row_inside && IsInside(x, g.in_w) ? input + (row + x) * g.in_c : pad_row;
+    }
+  }
+}
+
 // How many of `most` pixels have all taps inside the image; at least 1.
 size_t PixelsInside(const ConvGeometry& g, const Corner& corner, size_t most) {
   const int room = g.in_w - corner.x - (g.dilation_w * (g.kernel_w - 1) + 1);
@@ -48,14 +59,10 @@ size_t PixelsInside(const ConvGeometry& g, const Corner& corner, size_t most) {
 
 // How many of `most` pixels a tile can slide over: all columns but the first and the last lie inside.
 size_t PixelsToSlide(const ConvGeometry& g, const Corner& corner, size_t most) {
-  int third = corner.x + 2 * g.dilation_w;
-  size_t count = 1;
-  if (!IsInside(third - g.dilation_w, g.in_w)) return count;
-  while (count < most && IsInside(third, g.in_w) && IsInside(third + g.stride_w - g.dilation_w, g.in_w)) {
-    third += g.stride_w;
-    ++count;
-  }
-  return count;
+  const int second = corner.x + g.dilation_w;
+  if (!IsInside(second, g.in_w)) return 1;
+  // A pixel's third column and the next one's second, which is as far or further right, lie inside.
+  return std::min(most, static_cast<size_t>((g.in_w - 1 - second) / g.stride_w + 1));
 }
 
 int SlideOf(const Depthwise& depthwise) {
@@ -98,11 +105,12 @@ void DepthwiseConvolve(const Depthwise& depthwise, const uint8_t* input, const u
                      .requantize = depthwise.requantize,
                      .of_sums = depthwise.of_sums,
                      .outputs = depthwise.outputs};
+  const size_t most_of_tile = depthwise.of_sums.form == SumForm::kNone ? kDepthwisePixels : SIZE_MAX;
   for (size_t m = m_begin; m < m_end; m += tile.m) {
     const Corner corner = CornerOf(g, m);
-    const size_t most = std::min({kDepthwisePixels, m_end - m, out_w - m % out_w});
+    const size_t most = std::min({most_of_tile, m_end - m, out_w - m % out_w});
     tile.m = tile.slide != 0 ? PixelsToSlide(g, corner, most) : PixelsInside(g, corner, most);
-    FindTaps(g, input, depthwise.pad_row, m, 1, 1, found);
+    FindWindow(g, corner, input, depthwise.pad_row, found);
     for (size_t i = 0; i < TapSlots(taps); ++i) slots[i] = found[TapOfSlot(taps, i)];
     if (tile.slide != 0) {
       const int x = corner.x + static_cast<int>(tile.m - 1) * g.stride_w + 2 * g.dilation_w;

@@ -10,7 +10,7 @@
 
 namespace aq {
 
-inline constexpr size_t kDepthwisePixels = 32;  // a tile's at most
+inline constexpr size_t kDepthwisePixels = 32;  // a tile's at most, unless its codes are made in registers (SumForm)
 inline constexpr size_t kDepthwisePairs = 25;   // pairs of taps of a kernel that sums in int16, at most
 
 // How a kernel that sums in int16 wants the channels of a block, so that its loop need not shuffle them.
@@ -52,7 +52,7 @@ struct DepthwiseTile {
   int slide = 0;
   ptrdiff_t row_steps[3] = {};
   const uint8_t* last[3] = {};
-  size_t m = 0;  // 1 ... kDepthwisePixels
+  size_t m = 0;  // at least 1
   size_t taps = 0;
   size_t channels = 0;
   const void* weights = nullptr;           // as PackDepthwise (pack.h) writes them

@@ -64,7 +64,7 @@ struct PairCount {
   AQ_INLINE operator size_t() const { return count; }  // NOLINT: implicit as Index
 };
 
-// One block of channels of some pixels, then finish(i, sums) for each pixel.
+// One block of channels of some pixels, then finish(i, sums) for each pixel in order.
 template <class Isa, int kPixels, class Pairs, class Finish>
 AQ_INLINE void SumPixels(const DepthwiseTile& tile, Pairs pairs, const int8_t* block, size_t channel, size_t i,
                          Finish&& finish) {
@@ -113,9 +113,9 @@ template <class Isa, int kSlide, class Finish>
 AQ_INLINE void SlidePixels(const DepthwiseTile& tile, const int8_t* block, size_t channel, Finish&& finish) {
   constexpr size_t kBlock = Isa::kSumChannels;
   const auto weights = [&](int slots) AQ_LAMBDA { return Isa::LoadTapWeights(block + 2 * kBlock * (1 + slots)); };
-  const auto start = [&] AQ_LAMBDA { return Isa::LoadSums(reinterpret_cast<const int16_t*>(block)); };
+  const auto start = Isa::LoadSums(reinterpret_cast<const int16_t*>(block));
   const auto sum = [&](const Column<Isa>& left, const Column<Isa>& middle) AQ_LAMBDA {
-    const auto sums = Isa::DotTwoTaps(Isa::DotTwoTaps(start(), left.upper, weights(0)), middle.upper, weights(1));
+    const auto sums = Isa::DotTwoTaps(Isa::DotTwoTaps(start, left.upper, weights(0)), middle.upper, weights(1));
     return Isa::DotTwoTaps(sums, Isa::PairTaps(left.lower, middle.lower), weights(3));
   };
   const uint8_t* const* rows = tile.rows;
@@ -123,11 +123,11 @@ AQ_INLINE void SlidePixels(const DepthwiseTile& tile, const int8_t* block, size_
   ColumnPointers middle_at = {rows[2], rows[3], rows[7]}, right_at = {rows[4], rows[5], rows[9]};
   auto left = ColumnPointers{rows[0], rows[1], rows[6]}.template Load<Isa>(channel);
   auto middle = left;
-  auto sums = start(), next = sums;  // of this pixel, where kSlide = 1 of the next one too
+  auto sums = start, next = start;  // of this pixel, where kSlide = 1 of the next one too
   if constexpr (kSlide == 1) {
     middle = middle_at.template Load<Isa>(channel);
     sums = sum(left, middle);
-    next = Isa::DotTwoTaps(start(), middle.upper, weights(0));
+    next = Isa::DotTwoTaps(start, middle.upper, weights(0));
   }
   size_t i = 0;
   const auto slide_to = [&](size_t end) AQ_LAMBDA {
@@ -143,7 +143,7 @@ AQ_INLINE void SlidePixels(const DepthwiseTile& tile, const int8_t* block, size_
       finish(i, Isa::DotTwoTaps(Isa::DotTwoTaps(sums, lower, weights(4)), right.upper, weights(2)));
       if constexpr (kSlide == 1) {
         sums = Isa::DotTwoTaps(Isa::DotTwoTaps(next, right.upper, weights(1)), lower, weights(3));
-        next = Isa::DotTwoTaps(start(), right.upper, weights(0));
+        next = Isa::DotTwoTaps(start, right.upper, weights(0));
         middle = right;
       } else {
         left = right;
@@ -188,20 +188,23 @@ template <class Isa, class Pairs, class Codes>
 AQ_INLINE void RunInRegisters(const DepthwiseTile& tile, Pairs pairs, size_t bytes_per_channel, Codes&& codes) {
   constexpr size_t kBlock = Isa::kSumChannels;
   uint8_t* const out = static_cast<uint8_t*>(tile.out[0]);
-  for (size_t channel = 0; channel < tile.channels; channel += kBlock) {
+  const size_t channels = tile.channels;  // here: stores of codes might change the tile's
+  for (size_t channel = 0; channel < channels; channel += kBlock) {
     const uint8_t* constants = tile.of_sums.blocks + channel * bytes_per_channel;
-    if (channel + kBlock <= tile.channels) {
-      SumBlock<Isa>(tile, pairs, channel, [&](size_t i, const typename Isa::Sums& sums) AQ_LAMBDA {
-        Isa::StoreSumCodes(out + i * tile.channels + channel, codes(constants, sums));
+    uint8_t* to = out + channel;  // of the next pixel: they come in order
+    if (channel + kBlock <= channels) {
+      SumBlock<Isa>(tile, pairs, channel, [&](size_t, const typename Isa::Sums& sums) AQ_LAMBDA {
+        Isa::StoreSumCodes(to, codes(constants, sums));
+        to += channels;
       });
     } else {
-      SumBlock<Isa>(tile, pairs, channel, [&](size_t i, const typename Isa::Sums& sums) AQ_LAMBDA {
+      SumBlock<Isa>(tile, pairs, channel, [&](size_t, const typename Isa::Sums& sums) AQ_LAMBDA {
         uint8_t buffer[kBlock];
         Isa::StoreSumCodes(buffer, codes(constants, sums));
-        uint8_t* const to = out + i * tile.channels + channel;
         size_t c = 0;
-        for (; channel + c + 8 <= tile.channels; c += 8) std::memcpy(to + c, buffer + c, 8);
-        for (; channel + c < tile.channels; ++c) to[c] = buffer[c];
+        for (; channel + c + 8 <= channels; c += 8) std::memcpy(to + c, buffer + c, 8);
+        for (; channel + c < channels; ++c) to[c] = buffer[c];
+        to += channels;
       });
     }
   }

@@ -196,7 +196,12 @@ struct Avx2Base {
     __m256i low, high;  // channels 0-7, 16-23 | 8-15, 24-31
   };
   using TapWeights = Sums;
-  static AQ_INLINE Sums LoadSums(const int16_t* p) { return {Load256(p), Load256(p + 16)}; }
+  // Into registers, to stay there: loads are what the loop over pixels has too many of.
+  static AQ_INLINE Sums LoadSums(const int16_t* p) {
+    Sums sums = {Load256(p), Load256(p + 16)};
+    __asm__("" : "+x"(sums.low), "+x"(sums.high));
+    return sums;
+  }
   static AQ_INLINE TapWeights LoadTapWeights(const int8_t* p) { return {Load256(p), Load256(p + 32)}; }
   using Taps = __m256i;
   using TapPairs = Sums;
