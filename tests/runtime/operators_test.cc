@@ -21,7 +21,7 @@ std::unique_ptr<Model> LoadOrDie(const Bytes& file) {
 
 Codes CodesOf(const Interpreter& interpreter, const Model& model, int32_t index) {
   const Tensor& tensor = model.tensors[static_cast<size_t>(index)];
-  Codes codes(tensor.elements);
+  Codes codes(static_cast<size_t>(tensor.elements));
   for (size_t i = 0; i < codes.size(); ++i) {
     if (tensor.is_wide()) {
       std::memcpy(&codes[i], interpreter.tensor(index) + 4 * i, 4);

@@ -10,24 +10,22 @@
 namespace aq {
 namespace {
 
-__extension__ typedef unsigned __int128 Wide;
-
-// The same in 128 bits; each partial product of 64 by 32 bits fits, and is compared with the 64-bit limit.
+// The same by divisions: nothing is multiplied before it is known to fit. (32-bit targets have no 128-bit integers.)
 bool Model(std::span<const int32_t> dims, uint64_t bits, uint64_t alignment, uint64_t* bytes) {
-  constexpr Wide kMax = std::numeric_limits<uint64_t>::max();
-  Wide total = bits;
+  constexpr uint64_t kMax = std::numeric_limits<uint64_t>::max();
+  uint64_t total = bits;
   for (const int32_t dim : dims) {
-    if (dim < 1) return false;
-    total *= static_cast<Wide>(dim);
-    if (total > kMax) return false;
+    if (dim < 1 || total > kMax / static_cast<uint64_t>(dim)) return false;
+    total *= static_cast<uint64_t>(dim);
   }
-  const Wide padded = ((total + 7) / 8 + alignment - 1) / alignment * alignment;
-  if (padded > kMax) return false;
-  *bytes = static_cast<uint64_t>(padded);
+  const uint64_t whole = total / 8 + (total % 8 != 0 ? 1 : 0);
+  const uint64_t blocks = whole / alignment + (whole % alignment != 0 ? 1 : 0);
+  if (blocks > kMax / alignment) return false;
+  *bytes = blocks * alignment;
   return true;
 }
 
-TEST(CheckedBytes, EqualsThe128BitModel) {
+TEST(CheckedBytes, EqualsTheModel) {
   std::vector<int32_t> values = {
       -1, 0, 1, 2, 3, std::numeric_limits<int32_t>::max(), std::numeric_limits<int32_t>::min()};
   for (int bit = 3; bit < 31; bit += 3) {
