@@ -35,18 +35,6 @@ bool IsRowInside(const ConvGeometry& g, const Corner& corner, int ky) {
   return IsInside(corner.y + ky * g.dilation_h, g.in_h);
 }
 
-// taps[kernel_h][kernel_w] of one pixel.
-void FindWindow(const ConvGeometry& g, const Corner& corner, const uint8_t* input, const uint8_t* pad_row,
-                const uint8_t** taps) {
-  for (int ky = 0; ky < g.kernel_h; ++ky) {
-    const bool is_row_inside = IsRowInside(g, corner, ky);
-    const ptrdiff_t row = ptrdiff_t{corner.y + ky * g.dilation_h} * g.in_w;
-    for (int kx = 0, x = corner.x; kx < g.kernel_w; ++kx, x += g.dilation_w) {
-      *taps++ = is_row_inside && IsInside(x, g.in_w) ? input + (row + x) * g.in_c : pad_row;
-    }
-  }
-}
-
 // How many of `most` pixels have all taps inside the image; at least 1.
 size_t PixelsInside(const ConvGeometry& g, const Corner& corner, size_t most) {
   const int room = g.in_w - corner.x - (g.dilation_w * (g.kernel_w - 1) + 1);
@@ -110,7 +98,8 @@ void DepthwiseConvolve(const Depthwise& depthwise, const uint8_t* input, const u
     const Corner corner = CornerOf(g, m);
     const size_t most = std::min({most_of_tile, m_end - m, out_w - m % out_w});
     tile.m = tile.slide != 0 ? PixelsToSlide(g, corner, most) : PixelsInside(g, corner, most);
-    FindWindow(g, corner, input, depthwise.pad_row, found);
+    ForEachTap(g, input, m,
+               [&](size_t tap, const uint8_t* pixel) { found[tap] = pixel != nullptr ? pixel : depthwise.pad_row; });
     for (size_t i = 0; i < TapSlots(taps); ++i) slots[i] = found[TapOfSlot(taps, i)];
     if (tile.slide != 0) {
       const int x = corner.x + static_cast<int>(tile.m - 1) * g.stride_w + 2 * g.dilation_w;

@@ -114,8 +114,8 @@ struct GemmChoice {
 // reads wider weights than the file's takes them from a decoder of its ISA, once per panel and block of rows. Direct
 // tiles: never empty, as scalar rows are exact for all. Look-up tiles: `kernel` is null where none suits.
 GemmChoice SelectGemm(const GemmShape& shape, IsaSet isas, Technique technique = Technique::kDirect);
-// One direct tile for several products of the same size whose values differ, with the fewest of their widen_steps.
-GemmChoice SelectGemm(std::span<const GemmShape> shapes, IsaSet isas);
+// One tile for several products of the same size whose values differ, with the fewest of their widen_steps.
+GemmChoice SelectGemm(std::span<const GemmShape> shapes, IsaSet isas, Technique technique = Technique::kDirect);
 // GemmChoice::widen_steps of a tile whose weights have their zero points subtracted, for the values of `shape`.
 size_t WidenSteps(const GemmKernel& kernel, const GemmShape& shape);
 // The cheapest tile of int16 weights and activations, whose operands are made elsewhere (kernels/winograd); `kernel` is

@@ -176,17 +176,14 @@ GemmChoice Cheapest(IsaSet isas, F&& cost_of) {
 }  // namespace
 
 GemmChoice SelectGemm(const GemmShape& shape, IsaSet isas, Technique technique) {
-  const GemmChoice best = Cheapest(isas, [&](GemmChoice* choice) -> std::optional<size_t> {
-    if (LooksUp(*choice->kernel) != (technique == Technique::kLookup) || !Suits(shape, choice)) return {};
-    return GemmCost(*choice, shape);
-  });
+  const GemmChoice best = SelectGemm({&shape, 1}, isas, technique);
   assert((best.kernel != nullptr || technique == Technique::kLookup) && "weight_bits must be 2, 4 or 8");
   return best;
 }
 
-GemmChoice SelectGemm(std::span<const GemmShape> shapes, IsaSet isas) {
+GemmChoice SelectGemm(std::span<const GemmShape> shapes, IsaSet isas, Technique technique) {
   return Cheapest(isas, [&](GemmChoice* choice) -> std::optional<size_t> {
-    if (LooksUp(*choice->kernel)) return {};
+    if (LooksUp(*choice->kernel) != (technique == Technique::kLookup)) return {};
     size_t cost = 0, widen_steps = SIZE_MAX;
     for (const GemmShape& shape : shapes) {
       if (!Suits(shape, choice)) return {};

@@ -99,8 +99,7 @@ WinogradChoice SelectWinograd(const ConvGeometry& g, const WeightSource& source,
     size_t cost = 0;
     for (size_t p = 0; p < products; ++p) {
       GemmChoice product = choice.gemm;
-      if (t.value_bytes == 1) product.widen_steps = WidenSteps(kernel, shapes[p]);
-      choice.widen_steps[p] = product.widen_steps;
+      product.widen_steps = choice.widen_steps[p] = WidenSteps(kernel, shapes[p]);
       cost += GemmCost(product, shapes[p]);
     }
     choice.cost = WithCacheMisses(cost) + TransformCost(t, g, kernel);

@@ -58,11 +58,6 @@ const uint8_t* TakePadRow(const OpContext& op, const Layer& layer, ConstantMemor
   return row;
 }
 
-bool PadsWithZero(const OpContext& op, const Layer& layer) {
-  if (layer.pad_codes.empty()) return op.input(0).zero_point == 0;
-  return std::all_of(layer.pad_codes.begin(), layer.pad_codes.end(), [](uint8_t code) { return code == 0; });
-}
-
 struct ConvolutionState {
   Winograd winograd;  // the convolution itself is winograd.layer; without any transforms it is computed directly
   LineWinograd lines;
@@ -291,7 +286,9 @@ void PrepareConvolution(const OpContext& op, const Layer& layer, const WeightSta
   convolution.requantize = TakeLayerRequantize(op, statistics.acc_bound, memory);
   convolution.outputs = static_cast<int>(op.op.outputs.size());
   convolution.pad_row = TakePadRow(op, layer, memory);
-  convolution.pads_with_zero = PadsWithZero(op, layer);
+  convolution.pads_with_zero =
+      !memory->is_measuring() && std::all_of(convolution.pad_row, convolution.pad_row + layer.geometry.in_c,
+                                             [](uint8_t code) { return code == 0; });
   state.splits_panels = layer.geometry.groups == 1 && prepared->units < kFewPixels;
   if (uses_winograd) {
     state.pixels = WinogradWindows(state.winograd);
